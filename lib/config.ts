@@ -1,0 +1,151 @@
+/**
+ * The configuration: the only reader of `process.env`. Every variable has a default that fits one
+ * machine, and a wrong value is refused at start with its name and what was expected.
+ */
+
+import * as v from "valibot";
+import { ServiceError } from "./errors.ts";
+
+/** A whole number in a range, written in decimal digits. */
+const wholeNumber = (min: number, max: number, fallback: number) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.check(
+        (text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max,
+        `a whole number from ${min} to ${max}`,
+      ),
+      v.transform(Number),
+    ),
+    String(fallback),
+  );
+
+const httpUrl = v.pipe(
+  v.string(),
+  v.check((text) => URL.canParse(text) && /^https?:/.test(text), "an http:// or https:// URL"),
+);
+
+const list = (item: v.GenericSchema<string, string>) =>
+  v.pipe(
+    v.string(),
+    v.transform((text) =>
+      text
+        .split(",")
+        .map((part) => part.trim())
+        .filter((part) => part !== ""),
+    ),
+    v.array(item),
+  );
+
+const flag = v.pipe(
+  v.optional(v.picklist(["true", "false"], '"true" or "false"'), "false"),
+  v.transform((text) => text === "true"),
+);
+
+const name = (expected: string) => v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,64}$/, expected));
+
+const shardList = v.pipe(
+  list(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^[A-Z0-9][A-Z0-9._/-]{0,31}=([1-9]|[1-5]\d|6[0-4])$/,
+        "SYMBOL=SHARDS with 1 to 64 shards",
+      ),
+    ),
+  ),
+  v.transform((parts) => new Map(parts.map((part) => splitShards(part)))),
+);
+
+const Environment = v.object({
+  SERVICE_NAME: v.optional(name("1 to 64 letters, digits, `_`, `.`, `-`"), "k2-trades"),
+  STAGE: v.optional(name("1 to 64 letters, digits, `_`, `.`, `-`"), "dev"),
+  APP_VERSION: v.optional(v.pipe(v.string(), v.maxLength(64, "at most 64 characters")), "dev"),
+  LOG_LEVEL: v.optional(
+    v.picklist(["debug", "info", "warn", "error", "silent"], "debug, info, warn, error or silent"),
+    "info",
+  ),
+  AWS_REGION: v.optional(v.string(), "us-east-1"),
+  TABLE_NAME: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[A-Za-z0-9_.-]{3,255}$/, "3 to 255 letters, digits, `_`, `.`, `-`"),
+    ),
+    "k2-trades-dev",
+  ),
+  DYNAMODB_ENDPOINT: v.optional(httpUrl),
+  TRADE_TTL_DAYS: wholeNumber(0, 36_500, 0),
+  TRADE_SHARDS: v.optional(shardList, ""),
+  RECENT_SHARDS: wholeNumber(1, 64, 4),
+  PUSHGATEWAY_URL: v.optional(
+    v.pipe(list(httpUrl), v.minLength(1, "one URL or several, separated by commas")),
+    "http://127.0.0.1:9091",
+  ),
+  PUSHGATEWAY_USERNAME: v.optional(v.string()),
+  PUSHGATEWAY_PASSWORD: v.optional(v.string()),
+  PUSHGATEWAY_TOKEN: v.optional(v.string()),
+  METRICS_PUSH_TIMEOUT_MS: wholeNumber(10, 60_000, 1_000),
+  METRICS_MAX_LABEL_SETS: wholeNumber(1, 100_000, 200),
+  METRICS_STRICT: flag,
+  METRICS_SCRAPE_TOKEN: v.optional(v.pipe(v.string(), v.minLength(16, "at least 16 characters"))),
+  CORS_ORIGIN: v.optional(v.string()),
+  KAFKA_BROKERS: v.optional(
+    list(v.pipe(v.string(), v.regex(/^[^:\s]+:\d{1,5}$/, "host:port, separated by commas"))),
+    "",
+  ),
+});
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/**
+ * Reads the configuration. Empty variables count as unset.
+ * @param variables the environment; default: the process's own.
+ * @throws {ServiceError} `INVALID_CONFIG`, naming each bad variable and what was expected; it never
+ *   repeats a value, since some are secrets.
+ */
+export function loadConfig(variables: Readonly<Record<string, string | undefined>> = process.env) {
+  const set = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const result = v.safeParse(Environment, set);
+  if (!result.success) throw invalidConfig(result.issues);
+  const env = result.output;
+  return {
+    service: env.SERVICE_NAME,
+    stage: env.STAGE,
+    version: env.APP_VERSION,
+    logLevel: env.LOG_LEVEL,
+    corsOrigin: env.CORS_ORIGIN,
+    dynamodb: { region: env.AWS_REGION, endpoint: env.DYNAMODB_ENDPOINT, table: env.TABLE_NAME },
+    trades: {
+      ttlDays: env.TRADE_TTL_DAYS,
+      shards: env.TRADE_SHARDS,
+      recentShards: env.RECENT_SHARDS,
+    },
+    kafka: { brokers: env.KAFKA_BROKERS },
+    metrics: {
+      pushgateways: env.PUSHGATEWAY_URL,
+      username: env.PUSHGATEWAY_USERNAME,
+      password: env.PUSHGATEWAY_PASSWORD,
+      token: env.PUSHGATEWAY_TOKEN,
+      pushTimeoutMs: env.METRICS_PUSH_TIMEOUT_MS,
+      maxLabelSets: env.METRICS_MAX_LABEL_SETS,
+      isStrict: env.METRICS_STRICT,
+      scrapeToken: env.METRICS_SCRAPE_TOKEN,
+    },
+  };
+}
+
+function invalidConfig(issues: readonly v.BaseIssue<unknown>[]): ServiceError {
+  const faults = issues.map((issue) => ({
+    pointer: `/${v.getDotPath(issue) ?? ""}`,
+    detail: `expected ${issue.message}`,
+  }));
+  const text = faults.map((fault) => `${fault.pointer.slice(1)}: ${fault.detail}`).join("; ");
+  return new ServiceError("INVALID_CONFIG", text, { faults });
+}
+
+function splitShards(part: string): [symbol: string, shards: number] {
+  const [symbol = "", shards = "1"] = part.split("=");
+  return [symbol, Number(shards)];
+}
