@@ -57,7 +57,7 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$/;
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,127}$/;
 /** Names the Pushgateway uses itself; one collision makes it reject a whole push. */
 const RESERVED_NAME =
-  /^(?:(?:go|process|promhttp|pushgateway)_.*|push_time_seconds|push_failure_time_seconds|labels|last_push_successful|metrics_(?:push_sequence|closed|payload_samples))$/;
+  /^(?:(?:go|process|promhttp|pushgateway)_.*|push_time_seconds|push_failure_time_seconds|labels|last_push_successful|metrics_page_.*|metrics_(?:push_sequence|closed|payload_samples))$/;
 const MAX_LABEL_VALUE_LENGTH = 512;
 const SUFFIXES = ["_bucket", "_sum", "_count"] as const;
 

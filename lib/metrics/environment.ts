@@ -1,0 +1,187 @@
+/**
+ * The metrics of one execution environment: gives each invocation a client of its own, merges what it
+ * recorded into the environment's totals, and flushes those to a Pushgateway.
+ */
+
+import { randomUUID } from "node:crypto";
+import { ServiceError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { createCircuitBreaker } from "./circuit-breaker.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import { createDefinitions } from "./definitions.ts";
+import type { MetricDefinition, Refusal } from "./definition.ts";
+import type { LabelSet } from "./family.ts";
+import { createMetricsClient, type InvocationMetrics } from "./metrics-client.ts";
+import {
+  createPusher,
+  DEFAULT_LEASE,
+  type Lease,
+  type PushEvent,
+  type PushTarget,
+} from "./pusher.ts";
+import { createTotals } from "./totals.ts";
+
+export interface EnvironmentOptions {
+  /** The service: the grouping key's `job`. */
+  readonly service: string;
+  /** The deployment, such as `dev`: the grouping key's `environment`. */
+  readonly stage: string;
+  /** The function: the grouping key's `component`. */
+  readonly component: string;
+  readonly version: string;
+  /** One Pushgateway or several; each incarnation uses one of them. */
+  readonly targets: readonly PushTarget[];
+  readonly log: Log;
+  /** Metrics known beside the common ones. */
+  readonly metrics?: readonly MetricDefinition[];
+  /** Label sets to start at 0, by metric name, beside those in the definitions. */
+  readonly zeros?: Readonly<Record<string, readonly LabelSet[]>>;
+  /** Label sets a family may have in this environment. Default 200. */
+  readonly maxLabelSets?: number;
+  /** Throws on a sample that can't be recorded as asked; for tests. Default false. */
+  readonly isStrict?: boolean;
+  /** Longest time one push may take, in milliseconds. Default 1000. */
+  readonly pushTimeoutMs?: number;
+  readonly lease?: Lease;
+  readonly clock?: Clock;
+  readonly newInstance?: () => string;
+}
+
+export interface FlushOptions {
+  /** Longest time one request may take; the environment's own limit if that is shorter. */
+  readonly timeoutMs?: number;
+  /** The environment ends: its group may be retired at once. */
+  readonly isClosing?: boolean;
+}
+
+export interface Environment {
+  readonly component: string;
+  /** A client for one invocation; nothing in it is shared with another. */
+  startInvocation(): InvocationMetrics;
+  /** Adds what an invocation recorded since the last call to the environment's totals. Never throws. */
+  merge(invocation: InvocationMetrics): Promise<void>;
+  /**
+   * Pushes everything merged before the call. Never throws. While one flush runs, later ones wait
+   * and become one.
+   * @returns whether it was acknowledged, but for families that the Pushgateway rejects.
+   */
+  flush(options?: FlushOptions): Promise<boolean>;
+}
+
+/** Opens the metrics of this execution environment; call it once, in the init phase. */
+export function openEnvironment(options: EnvironmentOptions): Environment {
+  const { component, version, log, clock = systemClock, maxLabelSets = 200 } = options;
+  const { pushTimeoutMs = 1_000, isStrict = false } = options;
+  const definitions = createDefinitions({ metrics: options.metrics ?? [], maxLabelSets });
+  const totals = createTotals();
+  const breaker = createCircuitBreaker({ clock });
+  const logged = new Set<string>();
+  let isFailing = false;
+
+  const own = createMetricsClient(definitions, () => {});
+  const report = ({ reason, detail }: Refusal) => {
+    own.increment("metrics_client_errors_total", 1, { reason });
+    if (!isFirst(logged, `${reason} ${detail}`)) return;
+    log.warn("a sample was not recorded as asked", { reason, detail, component });
+  };
+  const refuse = (refusal: Refusal) => {
+    if (isStrict) throw new ServiceError("INVALID_METRIC", refusal.detail);
+    report(refusal);
+  };
+
+  const onEvent = (event: PushEvent) => {
+    switch (event.type) {
+      case "pushed":
+        own.increment("metrics_pushes_total");
+        own.histogram("metrics_push_duration_seconds", event.elapsedMs / 1_000);
+        if (event.outcome.outcome === "acknowledged") return;
+        own.increment("metrics_push_failures_total", 1, { result: resultOf(event.outcome) });
+        if (!isFailing) log.warn("a push failed", { detail: event.outcome.detail, component });
+        isFailing = true;
+        return;
+      case "rejected":
+        report({
+          reason: "rejected_by_pushgateway",
+          detail: `metric ${event.family}: ${event.detail}`,
+        });
+        return;
+      case "uncertain":
+        own.increment("metrics_uncertain_total", event.samples);
+        log.warn("a push was never answered", { samples: event.samples, component });
+    }
+  };
+
+  const pusher = createPusher({
+    totals,
+    targets: options.targets,
+    key: { job: options.service, component, environment: options.stage },
+    lease: options.lease ?? DEFAULT_LEASE,
+    clock,
+    newInstance: options.newInstance ?? randomUUID,
+    onEvent,
+  });
+
+  const merge = async (invocation: InvocationMetrics) => {
+    for (const { definition, family } of await invocation.collect())
+      totals.merge(definition, family);
+  };
+
+  const push = async ({ timeoutMs = pushTimeoutMs, isClosing = false }: FlushOptions) => {
+    try {
+      await merge(own);
+      if (!isClosing && !breaker.isClosed()) return false;
+      const isDone = await pusher.push({
+        timeoutMs: Math.min(timeoutMs, pushTimeoutMs),
+        isClosing,
+      });
+      if (isDone) breaker.succeeded();
+      else breaker.failed();
+      if (isDone && isFailing) log.info("pushes arrive again", { component });
+      if (isDone) isFailing = false;
+      return isDone;
+    } catch (error) {
+      log.error("a flush failed", { error, component });
+      return false;
+    }
+  };
+
+  for (const definition of definitions.all()) {
+    const zeros = [...(definition.zeros ?? []), ...(options.zeros?.[definition.name] ?? [])];
+    for (const labels of zeros) totals.initialise(definition, labels);
+  }
+  own.gauge("build_info", 1, { version });
+
+  let running: Promise<boolean> | undefined;
+  let next: Promise<boolean> | undefined;
+  const flush = (flushOptions: FlushOptions = {}): Promise<boolean> => {
+    if (running === undefined) {
+      running = push(flushOptions).finally(() => (running = undefined));
+      return running;
+    }
+    next ??= running.then(() => {
+      next = undefined;
+      return flush(flushOptions);
+    });
+    return next;
+  };
+
+  return {
+    component,
+    startInvocation: () => createMetricsClient(definitions, refuse),
+    merge,
+    flush,
+  };
+}
+
+function resultOf(outcome: { outcome: string; status?: number }): string {
+  return outcome.outcome === "refused" && outcome.status === 400 ? "rejected" : outcome.outcome;
+}
+
+/** More causes than this are not told apart in the log. */
+const MAX_LOGGED_CAUSES = 100;
+
+function isFirst(logged: Set<string>, cause: string): boolean {
+  if (logged.has(cause) || logged.size >= MAX_LOGGED_CAUSES) return false;
+  logged.add(cause);
+  return true;
+}
