@@ -88,7 +88,15 @@ const Environment = v.object({
   METRICS_MAX_LABEL_SETS: wholeNumber(1, 100_000, 200),
   METRICS_STRICT: flag,
   METRICS_SCRAPE_TOKEN: v.optional(v.pipe(v.string(), v.minLength(16, "at least 16 characters"))),
-  CORS_ORIGIN: v.optional(v.string()),
+  CORS_ORIGINS: v.optional(
+    list(
+      v.pipe(
+        v.string(),
+        v.regex(/^(?:\*|https?:\/\/[^\s/?#@]+)$/, "`*` or origins such as https://app.example.com"),
+      ),
+    ),
+    "",
+  ),
   KAFKA_BROKERS: v.optional(
     list(v.pipe(v.string(), v.regex(/^[^:\s]+:\d{1,5}$/, "host:port, separated by commas"))),
     "",
@@ -115,7 +123,7 @@ export function loadConfig(variables: Readonly<Record<string, string | undefined
     stage: env.STAGE,
     version: env.APP_VERSION,
     logLevel: env.LOG_LEVEL,
-    corsOrigin: env.CORS_ORIGIN,
+    corsOrigins: env.CORS_ORIGINS,
     dynamodb: { region: env.AWS_REGION, endpoint: env.DYNAMODB_ENDPOINT, table: env.TABLE_NAME },
     trades: {
       ttlDays: env.TRADE_TTL_DAYS,

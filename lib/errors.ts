@@ -35,6 +35,8 @@ export interface ServiceErrorOptions {
   readonly faults?: readonly InputFault[];
   /** Whole seconds after which another try makes sense; becomes `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** HTTP headers the answer needs beside it, such as `allow`; names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The one error class. `detail` is shown to callers, so it holds no secret; `cause` is only logged. */
@@ -44,6 +46,7 @@ export class ServiceError extends Error {
   readonly detail: string;
   readonly faults: readonly InputFault[];
   readonly retryAfterSeconds: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, detail: string, options: ServiceErrorOptions = {}) {
     super(`${code}: ${detail}`, options.cause === undefined ? {} : { cause: options.cause });
@@ -51,6 +54,7 @@ export class ServiceError extends Error {
     this.detail = detail;
     this.faults = options.faults ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.headers = options.headers ?? {};
   }
 
   /** HTTP status of this error's code, 400 to 503. */

@@ -25,7 +25,10 @@ export interface LogOptions {
 
 const SEVERITY = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const;
 
-/** Makes a log. Errors among the fields are written with name, message, stack and causes. */
+/**
+ * Makes a log. Errors among the fields are written with name, code, message, stack, causes and, of
+ * an AggregateError, its parts. Logging never throws, whatever the fields hold.
+ */
 export function createLog(options: LogOptions = {}): Log {
   const {
     level = "info",
@@ -34,14 +37,8 @@ export function createLog(options: LogOptions = {}): Log {
   } = options;
   const at = (lineLevel: Exclude<LogLevel, "silent">) => (message: string, more?: LogFields) => {
     if (SEVERITY[lineLevel] < SEVERITY[level]) return;
-    const line = {
-      timestamp: new Date().toISOString(),
-      level: lineLevel,
-      message,
-      ...fields,
-      ...more,
-    };
-    write(`${JSON.stringify(line, replaceError)}\n`);
+    const head = { timestamp: new Date().toISOString(), level: lineLevel, message };
+    write(`${render(head, { ...fields, ...more })}\n`);
   };
   return {
     debug: at("debug"),
@@ -52,9 +49,21 @@ export function createLog(options: LogOptions = {}): Log {
   };
 }
 
-function replaceError(_key: string, value: unknown): unknown {
+/** The line's own members win over fields of the same name; fields that can't be JSON are left out. */
+function render(head: LogFields, fields: LogFields): string {
+  try {
+    return JSON.stringify({ ...head, ...fields, ...head }, readable);
+  } catch (error) {
+    return JSON.stringify({ ...head, log_error: String(error) });
+  }
+}
+
+/** Values that JSON has no form for. Of an error, what helps to find its cause. */
+function readable(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (!(value instanceof Error)) return value;
   const { name, message, stack, cause } = value;
-  return { name, message, stack, ...(cause === undefined ? {} : { cause }) };
+  const code = "code" in value ? value.code : undefined;
+  const errors = value instanceof AggregateError ? (value.errors as unknown) : undefined;
+  return { name, code, message, stack, cause, errors };
 }
