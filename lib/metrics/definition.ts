@@ -138,6 +138,16 @@ export function sampleNames(definition: Pick<MetricDefinition, "name" | "type">)
   return type === "histogram" ? [name, ...SUFFIXES.map((suffix) => name + suffix)] : [name];
 }
 
+/** A series' key: its label values in the definition's order. */
+export function labelKey(definition: MetricDefinition, labels: LabelSet): string {
+  const names = definition.labels;
+  if (names === undefined || names.length === 0) return "";
+  if (names.length === 1) return labels[names[0] ?? ""] ?? "";
+  let key = "";
+  for (const name of names) key += `${labels[name]}\u0000`;
+  return key;
+}
+
 function isSameList<T>(a: readonly T[] = [], b: readonly T[] = []): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i]);
 }

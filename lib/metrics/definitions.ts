@@ -6,6 +6,7 @@
 import { COMMON_METRICS, defaultBuckets } from "./catalogue.ts";
 import {
   isSameDefinition,
+  labelKey,
   refuseDefinition,
   refuseLabels,
   sampleNames,
@@ -13,7 +14,6 @@ import {
   type Refusal,
 } from "./definition.ts";
 import type { LabelSet, MetricType } from "./family.ts";
-import { labelKey } from "./totals.ts";
 
 export interface Definitions {
   /** The definition of a name, registered on first use with these label names; or why not. */
@@ -26,6 +26,8 @@ export interface Definitions {
 }
 
 export interface Admission {
+  /** Tells the label set from all others of its family. */
+  readonly key: string;
   readonly labels: LabelSet;
   /** Set when the cap sent the sample to the overflow series. */
   readonly overflow?: Refusal;
@@ -81,10 +83,10 @@ export function createDefinitions(options: DefinitionsOptions): Definitions {
       if (refusal !== undefined) return refusal;
       const known = labelSets.get(definition.name);
       const key = labelKey(definition, labels);
-      if (known === undefined || known.has(key)) return { labels };
+      if (known === undefined || known.has(key)) return { key, labels };
       if (known.size < options.maxLabelSets) {
         known.add(key);
-        return { labels };
+        return { key, labels };
       }
       return overflow(definition, options.maxLabelSets);
     },
@@ -131,5 +133,9 @@ function overflow(definition: MetricDefinition, maxLabelSets: number): Admission
     (definition.labels ?? []).map((label) => [label, OVERFLOW_LABEL_VALUE]),
   );
   const detail = `metric ${definition.name}: expected at most ${maxLabelSets} label sets; more go to one series, "${OVERFLOW_LABEL_VALUE}"`;
-  return { labels, overflow: { reason: "too_many_label_sets", detail } };
+  return {
+    key: labelKey(definition, labels),
+    labels,
+    overflow: { reason: "too_many_label_sets", detail },
+  };
 }

@@ -58,8 +58,8 @@ export interface Environment {
   readonly component: string;
   /** A client for one invocation; nothing in it is shared with another. */
   startInvocation(): InvocationMetrics;
-  /** Adds what an invocation recorded since the last call to the environment's totals. Never throws. */
-  merge(invocation: InvocationMetrics): Promise<void>;
+  /** Adds what an invocation recorded since the last call to the environment's totals. */
+  merge(invocation: InvocationMetrics): void;
   /**
    * Pushes everything merged before the call. Never throws. While one flush runs, later ones wait
    * and become one.
@@ -121,14 +121,13 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     onEvent,
   });
 
-  const merge = async (invocation: InvocationMetrics) => {
-    for (const { definition, family } of await invocation.collect())
-      totals.merge(definition, family);
+  const merge = (invocation: InvocationMetrics) => {
+    for (const recorded of invocation.collect()) totals.merge(recorded);
   };
 
   const push = async ({ timeoutMs = pushTimeoutMs, isClosing = false }: FlushOptions) => {
     try {
-      await merge(own);
+      merge(own);
       if (!isClosing && !breaker.isClosed()) return false;
       const isDone = await pusher.push({
         timeoutMs: Math.min(timeoutMs, pushTimeoutMs),

@@ -1,12 +1,12 @@
 /**
- * What a handler records with: counters, gauges, histograms and timers, on a prom-client registry of
- * its own invocation. Nothing here ever throws into a handler, unless strict mode was asked for.
+ * What a handler records with: counters, gauges, histograms and timers, in the registry of its own
+ * invocation. Nothing here ever throws into a handler, unless strict mode was asked for.
  */
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { refuseValue, type MetricDefinition, type Refusal } from "./definition.ts";
+import { refuseValue, type Refusal } from "./definition.ts";
 import type { Definitions } from "./definitions.ts";
-import type { HistogramSample, LabelSet, MetricFamily, MetricType, ValueSample } from "./family.ts";
+import type { LabelSet, MetricType } from "./family.ts";
+import { createInvocationRegistry, type RecordedFamily } from "./invocation-registry.ts";
 
 export interface MetricsClient {
   /** Adds to a counter. `name` gets `_total` if it lacks it. @param value at least 0; default 1. */
@@ -27,16 +27,9 @@ export interface MetricsClient {
 
 /** The client as its environment sees it. */
 export interface InvocationMetrics extends MetricsClient {
-  /** What was recorded since the last call, by definition. */
-  collect(): Promise<Recorded[]>;
+  /** Everything recorded since the last call. */
+  collect(): Iterable<RecordedFamily>;
 }
-
-export interface Recorded {
-  readonly definition: MetricDefinition;
-  readonly family: MetricFamily;
-}
-
-type PromMetric = Counter | Gauge | Histogram;
 
 /**
  * Makes the client of one invocation.
@@ -46,16 +39,7 @@ export function createMetricsClient(
   definitions: Definitions,
   refuse: (refusal: Refusal) => void,
 ): InvocationMetrics {
-  let registry = new Registry();
-  let metrics = new Map<MetricDefinition, PromMetric>();
-
-  const metricOf = (definition: MetricDefinition): PromMetric => {
-    const known = metrics.get(definition);
-    if (known !== undefined) return known;
-    const metric = createMetric(definition, registry);
-    metrics.set(definition, metric);
-    return metric;
-  };
+  const registry = createInvocationRegistry();
 
   const record = (type: MetricType, name: string, value: number, labels: LabelSet) => {
     const definition = definitions.resolve(type, name, labels);
@@ -65,91 +49,23 @@ export function createMetricsClient(
     const admission = definitions.admit(definition, labels);
     if ("reason" in admission) return refuse(admission);
     if (admission.overflow !== undefined) refuse(admission.overflow);
-    observe(metricOf(definition), value, admission.labels);
+    registry.record(definition, admission.key, admission.labels, value);
   };
-
-  const histogram = (name: string, value: number, labels: LabelSet = {}) =>
-    record("histogram", name, value, labels);
 
   return {
     increment: (name, value = 1, labels = {}) => record("counter", name, value, labels),
     gauge: (name, value, labels = {}) => record("gauge", name, value, labels),
-    histogram,
+    histogram: (name, value, labels = {}) => record("histogram", name, value, labels),
     timer(name, labels = {}) {
       const startMs = performance.now();
       const unitMs = name.endsWith("_milliseconds") ? 1 : 1_000;
       return (more = {}) => {
         const value = (performance.now() - startMs) / unitMs;
-        histogram(name, value, { ...labels, ...more });
+        record("histogram", name, value, { ...labels, ...more });
         return value;
       };
     },
     generateMetrics: () => registry.metrics(),
-    async collect() {
-      const finished = metrics;
-      metrics = new Map();
-      registry = new Registry();
-      const recorded: Recorded[] = [];
-      for (const [definition, metric] of finished) {
-        recorded.push({ definition, family: await toFamily(definition, metric) });
-      }
-      return recorded;
-    },
+    collect: () => registry.collect(),
   };
-}
-
-function createMetric(definition: MetricDefinition, registry: Registry): PromMetric {
-  const { name, help, type, labels = [], buckets = [] } = definition;
-  const common = { name, help, labelNames: [...labels], registers: [registry] };
-  if (type === "counter") return new Counter(common);
-  if (type === "gauge") return new Gauge(common);
-  return new Histogram({ ...common, buckets: [...buckets] });
-}
-
-function observe(metric: PromMetric, value: number, labels: LabelSet): void {
-  if (metric instanceof Counter) metric.inc(labels, value);
-  else if (metric instanceof Gauge) metric.set(labels, value);
-  else metric.observe(labels, value);
-}
-
-async function toFamily(definition: MetricDefinition, metric: PromMetric): Promise<MetricFamily> {
-  const { name, help, type } = definition;
-  if (metric instanceof Histogram) {
-    return { name, help, type: "histogram", samples: await toHistograms(definition, metric) };
-  }
-  const samples: ValueSample[] = (await metric.get()).values.map(({ labels, value }) => ({
-    labels: toLabelSet(labels),
-    value,
-  }));
-  return { name, help, type: type === "gauge" ? "gauge" : "counter", samples };
-}
-
-/**
- * Puts prom-client's flat list together again: for each label set its buckets, `+Inf` last, then
- * `_sum` and `_count`.
- */
-async function toHistograms(
-  definition: MetricDefinition,
-  metric: Histogram,
-): Promise<HistogramSample[]> {
-  const { values } = await metric.get();
-  const size = (definition.buckets?.length ?? 0) + 3;
-  const samples: HistogramSample[] = [];
-  for (let start = 0; start + size <= values.length; start += size) {
-    const lines = values.slice(start, start + size);
-    const buckets = lines
-      .slice(0, -2)
-      .map(
-        ({ labels, value }) =>
-          [labels.le === "+Inf" ? Infinity : Number(labels.le), value] as const,
-      );
-    const [sum, count] = lines.slice(-2);
-    const labels = toLabelSet(sum?.labels ?? {});
-    samples.push({ labels, buckets, sum: sum?.value ?? 0, count: count?.value ?? 0 });
-  }
-  return samples;
-}
-
-function toLabelSet(labels: Readonly<Record<string, string | number | undefined>>): LabelSet {
-  return labels as LabelSet;
 }

@@ -4,16 +4,18 @@
  * *pending* has yet to be pushed.
  */
 
-import type { MetricDefinition } from "./definition.ts";
-import { addSum, addValue, exactSum, roundSum, type ExactSum } from "./exact-sum.ts";
-import type { LabelSet, MetricFamily } from "./family.ts";
+import { addAmount, cumulativeCounts, zeroAmount, type Amount } from "./amount.ts";
+import { labelKey, type MetricDefinition } from "./definition.ts";
+import { roundSum } from "./exact-sum.ts";
+import type { LabelSet } from "./family.ts";
+import type { RecordedFamily } from "./invocation-registry.ts";
 import { formatHeader, formatHistogramSeries, formatSeries, formatValue } from "./sample-lines.ts";
 
 export interface Totals {
   /** Makes a series with value 0, unless it is there. */
   initialise(definition: MetricDefinition, labels: LabelSet): void;
   /** Adds what an invocation recorded to the pending sums; a gauge's value replaces the last. */
-  merge(definition: MetricDefinition, family: MetricFamily): void;
+  merge(recorded: RecordedFamily): void;
   /** Moves the pending sums of these families in flight. Ends with `settle`. */
   take(isIncluded: (family: string) => boolean): void;
   /** Ends the flight of these families; says how many samples that were. */
@@ -37,15 +39,12 @@ export interface FormattedFamily {
   readonly samples: number;
 }
 
-type Sums = ExactSum[];
-
 interface Series {
-  readonly labels: LabelSet;
   /** Each line but its value; a histogram's are its buckets, `_sum` and `_count`. */
   readonly lineStarts: readonly string[];
-  acknowledged: Sums;
-  inFlight: Sums | undefined;
-  pending: Sums | undefined;
+  acknowledged: Amount;
+  inFlight: Amount | undefined;
+  pending: Amount | undefined;
   gauge: number;
   text: string | undefined;
 }
@@ -73,19 +72,19 @@ export function createTotals(): Totals {
 
   return {
     initialise(definition, labels) {
-      seriesOf(familyOf(definition), labels);
-    },
-    merge(definition, recorded) {
       const family = familyOf(definition);
-      for (const sample of recorded.samples) {
-        const series = seriesOf(family, sample.labels);
-        if (recorded.type === "gauge" && "value" in sample) {
-          series.gauge = sample.value;
+      const key = labelKey(definition, labels);
+      if (!family.series.has(key)) addSeries(family, key, labels);
+    },
+    merge({ definition, series: recorded }) {
+      const family = familyOf(definition);
+      for (const { key, labels, amount, gauge } of recorded.values()) {
+        const series = family.series.get(key) ?? addSeries(family, key, labels);
+        if (definition.type === "gauge") {
+          series.gauge = gauge;
           changed(family, series);
-        } else {
-          series.pending ??= zeroSums(definition);
-          addSample(series.pending, sample);
-        }
+        } else if (series.pending === undefined) series.pending = amount;
+        else addAmount(series.pending, amount);
       }
     },
     take(isIncluded) {
@@ -114,7 +113,7 @@ export function createTotals(): Totals {
     startOver() {
       for (const family of families.values()) {
         for (const series of family.series.values()) {
-          series.acknowledged = zeroSums(family.definition);
+          series.acknowledged = zeroAmount(family.definition);
           changed(family, series);
         }
       }
@@ -131,25 +130,11 @@ export function createTotals(): Totals {
   };
 }
 
-/** A series' key: its label values in the definition's order. */
-export function labelKey(definition: MetricDefinition, labels: LabelSet): string {
-  const names = definition.labels;
-  if (names === undefined || names.length === 0) return "";
-  if (names.length === 1) return labels[names[0] ?? ""] ?? "";
-  let key = "";
-  for (const name of names) key += `${labels[name]}\u0000`;
-  return key;
-}
-
-function seriesOf(family: FamilyTotals, labels: LabelSet): Series {
+function addSeries(family: FamilyTotals, key: string, labels: LabelSet): Series {
   const { definition } = family;
-  const key = labelKey(definition, labels);
-  const known = family.series.get(key);
-  if (known !== undefined) return known;
   const series: Series = {
-    labels,
     lineStarts: lineStartsOf(definition, labels),
-    acknowledged: zeroSums(definition),
+    acknowledged: zeroAmount(definition),
     inFlight: undefined,
     pending: undefined,
     gauge: 0,
@@ -160,14 +145,15 @@ function seriesOf(family: FamilyTotals, labels: LabelSet): Series {
   return series;
 }
 
-function settleSeries(family: FamilyTotals, series: Series, inFlight: Sums, fate: Fate): void {
+function settleSeries(family: FamilyTotals, series: Series, inFlight: Amount, fate: Fate): void {
   series.inFlight = undefined;
   if (fate === "acknowledged") {
-    addAll(series.acknowledged, inFlight);
+    addAmount(series.acknowledged, inFlight);
     return;
   }
   if (fate === "pending") {
-    series.pending = series.pending === undefined ? inFlight : addAll(inFlight, series.pending);
+    if (series.pending === undefined) series.pending = inFlight;
+    else addAmount(series.pending, inFlight);
   }
   changed(family, series);
 }
@@ -183,37 +169,8 @@ function lineStartsOf(definition: MetricDefinition, labels: LabelSet): string[] 
   return starts.map((start) => `${start} `);
 }
 
-/** One sum for a counter; for a histogram one a bucket, `+Inf` included, then `_sum`. */
-function zeroSums(definition: MetricDefinition): Sums {
-  if (definition.type === "gauge") return [];
-  const size = definition.type === "counter" ? 1 : (definition.buckets?.length ?? 0) + 2;
-  return Array.from({ length: size }, () => exactSum());
-}
-
 function lineCount(definition: MetricDefinition): number {
   return definition.type === "histogram" ? (definition.buckets?.length ?? 0) + 3 : 1;
-}
-
-function addSample(sums: Sums, sample: MetricFamily["samples"][number]): void {
-  if ("value" in sample) {
-    const [sum] = sums;
-    if (sum !== undefined) addValue(sum, sample.value);
-    return;
-  }
-  for (const [i, [, count]] of sample.buckets.entries()) {
-    const sum = sums[i];
-    if (sum !== undefined) addValue(sum, count);
-  }
-  const total = sums.at(-1);
-  if (total !== undefined) addValue(total, sample.sum);
-}
-
-function addAll(into: Sums, from: Sums): Sums {
-  for (const [i, sum] of into.entries()) {
-    const other = from[i];
-    if (other !== undefined) addSum(sum, other);
-  }
-  return into;
 }
 
 function changed(family: FamilyTotals, series: Series): void {
@@ -244,14 +201,14 @@ function formatLines(definition: MetricDefinition, series: Series): string {
 /** The value of each line: acknowledged plus in flight, rounded once. */
 function valuesOf(definition: MetricDefinition, series: Series): number[] {
   if (definition.type === "gauge") return [series.gauge];
-  const values = series.acknowledged.map((sum, i) => {
-    const more = series.inFlight?.[i];
-    if (more === undefined) return roundSum(sum);
-    const both = exactSum();
-    addSum(both, sum);
-    addSum(both, more);
-    return roundSum(both);
-  });
-  // A histogram's last line, `_count`, repeats its `+Inf` bucket.
-  return definition.type === "histogram" ? [...values, values.at(-2) ?? 0] : values;
+  let amount = series.acknowledged;
+  if (series.inFlight !== undefined) {
+    amount = zeroAmount(definition);
+    addAmount(amount, series.acknowledged);
+    addAmount(amount, series.inFlight);
+  }
+  const sum = roundSum(amount.sum);
+  if (definition.type === "counter") return [sum];
+  const counts = cumulativeCounts(amount);
+  return [...counts, sum, counts.at(-1) ?? 0];
 }

@@ -53,7 +53,7 @@ export function withMetrics<Event, Result>(
       return result;
     } finally {
       metrics.increment("lambda_invocations_total", 1, { outcome });
-      await environment.merge(metrics);
+      environment.merge(metrics);
       await flusher.afterInvocation(context);
     }
   };
