@@ -1,12 +1,24 @@
 /**
- * One scrape: reads every Pushgateway whole and adds up what is there. What can't be read in full is
- * not served at all: a gap in the data is harmless, a counter that falls is not.
+ * One scrape: reads every Pushgateway whole, then the ledger, and adds up what is there. What can't be
+ * read in full is not served at all: a gap in the data is harmless, a counter that falls is not.
  */
 
+import { ServiceError } from "../errors.ts";
 import { createAggregation, type Aggregated } from "./aggregate.ts";
 import { COMMON_METRICS } from "./catalogue.ts";
 import type { GaugeAggregation, MetricDefinition } from "./definition.ts";
 import type { LabelSet, MetricFamily, Snapshot } from "./family.ts";
+import { raiseToFloor } from "./floor.ts";
+import {
+  horizonAt,
+  isLive,
+  stateOf,
+  type Base,
+  type Ledger,
+  type PushgatewayState,
+  type Windows,
+} from "./ledger.ts";
+import { compareText } from "./tally.ts";
 
 /** Where groups are read from: a Pushgateway, of which this needs no more. */
 export interface GroupSource {
@@ -17,32 +29,112 @@ export interface GroupSource {
 export interface ScrapeOptions {
   /** The service: the `job` of the groups to read. */
   readonly service: string;
-  readonly sources: readonly GroupSource[];
-  /** Longest time the reading may take, in milliseconds. */
+  readonly ledger: Ledger;
+  /** The Pushgateways of the configuration. */
+  readonly urls: readonly string[];
+  /** Opens one of them, or one that only the ledger still knows. */
+  readonly open: (url: string) => GroupSource;
+  readonly windows: Windows;
+  /** Longest time that reading a Pushgateway may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Metrics beside the common ones, for the rules of their gauges. */
   readonly metrics?: readonly MetricDefinition[];
-  readonly gaugeMaxAgeSeconds?: number;
 }
+
+/** A retirement may pass a scrape by; that many in the time of one scrape is a fault. */
+const MAX_READS = 3;
+/** Scrapes that overlap lose the floor's conditional write to each other. */
+const MAX_FLOOR_WRITES = 8;
 
 /**
  * The families of the aggregated page, by name, its own health among them.
- * @throws {ServiceError} `READ_FAILED` when a Pushgateway can't be read in full.
+ * @throws {ServiceError} `READ_FAILED` when a Pushgateway or the ledger can't be read in full.
  */
 export async function scrape(options: ScrapeOptions): Promise<MetricFamily[]> {
-  const { service, sources, timeoutMs, metrics = [], ...aggregation } = options;
   const startedMs = performance.now();
-  const snapshots = await Promise.all(
-    sources.map((source) => source.readGroups(service, { timeoutMs })),
-  );
-  const totals = createAggregation({ gaugeRule: gaugeRules(metrics), ...aggregation });
-  for (const { groups, takenAtSeconds } of snapshots) {
-    for await (const group of groups) totals.add(group, takenAtSeconds);
-  }
-  const aggregated = totals.result();
+  const { aggregated, ghosts, base } = await readAll(options);
+  const { families, isHeld } = await raise(aggregated.families, options.ledger);
   const elapsedSeconds = (performance.now() - startedMs) / 1_000;
-  const health = healthFamilies(service, aggregated, sources.length, elapsedSeconds);
-  return [...aggregated.families, ...health];
+  const health = healthFamilies(options.service, {
+    ...aggregated,
+    ghosts,
+    isHeld,
+    elapsedSeconds,
+    base,
+  });
+  return [...families, ...health].sort((a, b) => compareText(a.name, b.name));
+}
+
+interface Read {
+  readonly aggregated: Aggregated;
+  readonly ghosts: number;
+  readonly base: Base;
+}
+
+/**
+ * Reads in the direction in which data moves: groups first, then the base. So an instance may be met
+ * twice, which its tombstone tells, but never missed.
+ */
+async function readAll(options: ScrapeOptions): Promise<Read> {
+  const { service, ledger, open, windows, timeoutMs } = options;
+  let known = await ledger.readBase();
+  for (let attempt = 0; attempt < MAX_READS; attempt += 1) {
+    const urls = [...new Set([...options.urls, ...known.pushgateways.map(({ url }) => url)])];
+    const snapshots = await Promise.all(
+      urls.map(async (url) => ({
+        url,
+        snapshot: await open(url).readGroups(service, { timeoutMs }),
+      })),
+    );
+    known = await ledger.readBase();
+    const hasNews = known.pushgateways.some(({ url }) => !urls.includes(url));
+    const isStale = snapshots.some(({ url, snapshot }) => {
+      const horizonSeconds = stateOf(known, url)?.horizonSeconds ?? -Infinity;
+      return horizonSeconds > horizonAt(snapshot.takenAtSeconds, windows);
+    });
+    if (!hasNews && !isStale) return addUp(snapshots, known, options);
+  }
+  throw new ServiceError("READ_FAILED", "retirement moved on while the groups were being read");
+}
+
+async function addUp(
+  snapshots: readonly { url: string; snapshot: Snapshot }[],
+  base: Base,
+  { metrics = [], windows }: ScrapeOptions,
+): Promise<Read> {
+  const aggregation = createAggregation({
+    gaugeRule: gaugeRules(metrics),
+    gaugeMaxAgeSeconds: windows.leaseSeconds,
+  });
+  aggregation.addStored(base.totals);
+  let ghosts = 0;
+  for (const { url, snapshot } of snapshots) {
+    const state: PushgatewayState | undefined = stateOf(base, url);
+    for await (const group of snapshot.groups) {
+      if (isLive(group, state)) aggregation.add(group, snapshot.takenAtSeconds);
+      else ghosts += 1;
+    }
+  }
+  return { aggregated: aggregation.result(), ghosts, base };
+}
+
+/**
+ * Raises a page to the floor and writes what will be served as the next floor, before it is served.
+ * A scrape that loses the write takes the winner's floor into account too.
+ */
+async function raise(
+  page: readonly MetricFamily[],
+  ledger: Ledger,
+): Promise<{ families: MetricFamily[]; isHeld: boolean }> {
+  for (let attempt = 0; attempt < MAX_FLOOR_WRITES; attempt += 1) {
+    const floor = await ledger.readFloor();
+    const { families, floor: next, isHeld, isChanged } = raiseToFloor(page, floor.families);
+    if (!isChanged) return { families, isHeld };
+    if (await ledger.writeFloor({ version: floor.version + 1, families: next })) {
+      return { families, isHeld };
+    }
+  }
+  throw new ServiceError("READ_FAILED", "ledger FLOOR: other scrapes won every write");
 }
 
 function gaugeRules(metrics: readonly MetricDefinition[]): (name: string) => GaugeAggregation {
@@ -52,15 +144,18 @@ function gaugeRules(metrics: readonly MetricDefinition[]): (name: string) => Gau
   return (name) => rules.get(name) ?? "last";
 }
 
+interface Health extends Aggregated {
+  readonly ghosts: number;
+  readonly isHeld: boolean;
+  readonly elapsedSeconds: number;
+  readonly base: Base;
+}
+
 /** What the page says of itself, each scrape anew. */
-function healthFamilies(
-  service: string,
-  { environments, conflicts, torn }: Aggregated,
-  pushgateways: number,
-  elapsedSeconds: number,
-): MetricFamily[] {
-  const family = (name: string, help: string, ...values: [number, LabelSet?][]): MetricFamily => ({
-    name,
+function healthFamilies(service: string, health: Health): MetricFamily[] {
+  const { environments, conflicts, torn, ghosts, isHeld, elapsedSeconds, base } = health;
+  const gauge = (name: string, help: string, ...values: [number, LabelSet?][]): MetricFamily => ({
+    name: `metrics_page_${name}`,
     help,
     type: "gauge",
     samples: values.map(([value, labels]) => ({
@@ -68,22 +163,26 @@ function healthFamilies(
       value,
     })),
   });
+  const series = base.totals.reduce((all, family) => all + family.series.length, 0);
   return [
-    family(
-      "metrics_page_conflicting_families",
-      "Families left off this page, since a later push has their name and another type.",
+    gauge(
+      "conflicting_families",
+      "Families left off this page, since a family pushed later claims one of their names.",
       [conflicts],
     ),
-    family("metrics_page_duration_seconds", "Time it took to read and add up this page.", [
-      elapsedSeconds,
-    ]),
-    family(
-      "metrics_page_environments",
-      "Incarnations of environments on the Pushgateways, by state.",
+    gauge("duration_seconds", "Time it took to read and add up this page.", [elapsedSeconds]),
+    gauge(
+      "environments",
+      "Incarnations of environments that are counted live, by state.",
       [environments.closed, { state: "closed" }],
       [environments.live, { state: "live" }],
     ),
-    family("metrics_page_pushgateways", "Pushgateways read for this page.", [pushgateways]),
-    family("metrics_page_torn_groups", "Groups whose body was cut on its way.", [torn]),
+    gauge("floor_held", "1 while the floor holds up a counter, after a loss of data.", [
+      Number(isHeld),
+    ]),
+    gauge("ghost_groups", "Groups that count no more and are still there.", [ghosts]),
+    gauge("ledger_series", "Label sets in the ledger's base.", [series]),
+    gauge("ledger_version", "Writes of the ledger's base.", [base.version]),
+    gauge("torn_groups", "Groups whose body was cut on its way.", [torn]),
   ];
 }

@@ -1,0 +1,150 @@
+/**
+ * A JSON document of any size in a DynamoDB table, replaced as a whole by one conditional write. What
+ * does not fit one item goes into chunks under the new version's key first; the head item then flips.
+ */
+
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  GetItemCommand,
+  PutItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from "@aws-sdk/client-dynamodb";
+import { ServiceError } from "../errors.ts";
+
+export interface DocumentOptions {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly pk: string;
+  /** The head's sort key; the chunks' begin with it. */
+  readonly name: string;
+}
+
+export interface Document<T> {
+  readonly name: string;
+  /** Strongly consistent. Version 0 and no content when there is none. @throws `READ_FAILED` */
+  read(): Promise<{ readonly version: number; readonly content: T | undefined }>;
+  /**
+   * Replaces version `version - 1`.
+   * @returns false when another version is there.
+   * @throws `READ_FAILED` when DynamoDB does not answer; it may have been written all the same.
+   */
+  write(version: number, content: T): Promise<boolean>;
+}
+
+/** An item may have 400 KB with its keys. */
+const CHUNK_BYTES = 350_000;
+/** A chunk is gone when the head moved on while reading: then the head is read again. */
+const MAX_READS = 5;
+
+const compress = promisify(gzip);
+const decompress = promisify(gunzip);
+
+type Item = Record<string, AttributeValue>;
+
+/** Opens a document; nothing is read before the first call. */
+export function openDocument<T>({ client, table, pk, name }: DocumentOptions): Document<T> {
+  const key = (sk: string): Item => ({ pk: { S: pk }, sk: { S: sk } });
+  const chunkKey = (token: string, index: number) => key(`${name}#${token}#${index}`);
+
+  const get = async (itemKey: Item) => {
+    const { Item: item } = await client.send(
+      new GetItemCommand({ TableName: table, Key: itemKey, ConsistentRead: true }),
+    );
+    return item;
+  };
+
+  /** The document's bytes, or `undefined` when a chunk has gone meanwhile. */
+  const readBytes = async (head: Item): Promise<Uint8Array | undefined> => {
+    const inline = head["content"]?.B;
+    if (inline !== undefined) return inline;
+    const count = Number(head["chunks"]?.N ?? 0);
+    const chunks = await Promise.all(
+      Array.from({ length: count }, (_, i) => get(chunkKey(head["token"]?.S ?? "", i))),
+    );
+    const parts = chunks.map((chunk) => chunk?.["content"]?.B);
+    return parts.every((part) => part !== undefined) ? Buffer.concat(parts) : undefined;
+  };
+
+  const read = async () => {
+    for (let attempt = 0; attempt < MAX_READS; attempt += 1) {
+      const head = await get(key(name));
+      if (head === undefined) return { version: 0, content: undefined };
+      const bytes = await readBytes(head);
+      if (bytes === undefined) continue;
+      const content = JSON.parse((await decompress(bytes)).toString()) as T;
+      return { version: Number(head["v"]?.N ?? 0), content };
+    }
+    throw new ServiceError("READ_FAILED", `ledger ${name}: expected its chunks, which kept moving`);
+  };
+
+  const putHead = async (version: number, head: Item): Promise<boolean> => {
+    try {
+      await client.send(
+        new PutItemCommand({
+          TableName: table,
+          Item: { ...key(name), ...head, v: { N: String(version) } },
+          ConditionExpression: version === 1 ? "attribute_not_exists(pk)" : "v = :seen",
+          ...(version === 1
+            ? {}
+            : { ExpressionAttributeValues: { ":seen": { N: String(version - 1) } } }),
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      // The SDK tries again when an answer is lost: the head that refuses us may be our own.
+      const there = await get(key(name));
+      return there?.["token"]?.S === head["token"]?.S;
+    }
+  };
+
+  const deleteChunks = async (head: Item | undefined) => {
+    const count = Number(head?.["chunks"]?.N ?? 0);
+    for (let i = 0; i < count; i += 1) {
+      const Key = chunkKey(head?.["token"]?.S ?? "", i);
+      await client.send(new DeleteItemCommand({ TableName: table, Key }));
+    }
+  };
+
+  const write = async (version: number, content: T) => {
+    const bytes = await compress(JSON.stringify(content));
+    const token = crypto.randomUUID();
+    if (bytes.length <= CHUNK_BYTES) {
+      const before = await get(key(name));
+      const isWritten = await putHead(version, { token: { S: token }, content: { B: bytes } });
+      if (isWritten) await deleteChunks(before);
+      return isWritten;
+    }
+    const chunks = Math.ceil(bytes.length / CHUNK_BYTES);
+    const head: Item = { token: { S: token }, chunks: { N: String(chunks) } };
+    for (let i = 0; i < chunks; i += 1) {
+      const part = bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES);
+      const Item = { ...chunkKey(token, i), content: { B: part } };
+      await client.send(new PutItemCommand({ TableName: table, Item }));
+    }
+    const before = await get(key(name));
+    const isWritten = await putHead(version, head);
+    await deleteChunks(isWritten ? before : head);
+    return isWritten;
+  };
+
+  return {
+    name,
+    read: () => explain(name, read),
+    write: (v, c) => explain(name, () => write(v, c)),
+  };
+}
+
+/** DynamoDB's failures as ours; the cause is for the log only. */
+async function explain<T>(name: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof ServiceError) throw cause;
+    throw new ServiceError("READ_FAILED", `ledger ${name}: DynamoDB did not answer`, { cause });
+  }
+}
