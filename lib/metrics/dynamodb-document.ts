@@ -81,55 +81,54 @@ export function openDocument<T>({ client, table, pk, name }: DocumentOptions): D
     throw new ServiceError("READ_FAILED", `ledger ${name}: expected its chunks, which kept moving`);
   };
 
-  const putHead = async (version: number, head: Item): Promise<boolean> => {
+  /** Flips the head, and answers the one it replaced; `undefined` when another version is there. */
+  const replaceHead = async (version: number, head: Item): Promise<Item | undefined> => {
+    const isFirst = version === 1;
     try {
-      await client.send(
+      const { Attributes: before = {} } = await client.send(
         new PutItemCommand({
           TableName: table,
           Item: { ...key(name), ...head, v: { N: String(version) } },
-          ConditionExpression: version === 1 ? "attribute_not_exists(pk)" : "v = :seen",
-          ...(version === 1
-            ? {}
-            : { ExpressionAttributeValues: { ":seen": { N: String(version - 1) } } }),
+          ConditionExpression: isFirst ? "attribute_not_exists(pk)" : "v = :seen",
+          ...(isFirst ? {} : { ExpressionAttributeValues: { ":seen": { N: `${version - 1}` } } }),
+          ReturnValues: "ALL_OLD",
         }),
       );
-      return true;
+      return before;
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
       // The SDK tries again when an answer is lost: the head that refuses us may be our own.
       const there = await get(key(name));
-      return there?.["token"]?.S === head["token"]?.S;
+      return there?.["token"]?.S === head["token"]?.S ? {} : undefined;
     }
   };
 
-  const deleteChunks = async (head: Item | undefined) => {
-    const count = Number(head?.["chunks"]?.N ?? 0);
+  const deleteChunks = async (head: Item) => {
+    const count = Number(head["chunks"]?.N ?? 0);
     for (let i = 0; i < count; i += 1) {
-      const Key = chunkKey(head?.["token"]?.S ?? "", i);
+      const Key = chunkKey(head["token"]?.S ?? "", i);
       await client.send(new DeleteItemCommand({ TableName: table, Key }));
     }
   };
 
-  const write = async (version: number, content: T) => {
-    const bytes = await compress(JSON.stringify(content));
+  /** What the head is to say of its content: all of it, or the chunks put beforehand. */
+  const putContent = async (bytes: Buffer): Promise<Item> => {
     const token = crypto.randomUUID();
-    if (bytes.length <= CHUNK_BYTES) {
-      const before = await get(key(name));
-      const isWritten = await putHead(version, { token: { S: token }, content: { B: bytes } });
-      if (isWritten) await deleteChunks(before);
-      return isWritten;
-    }
+    if (bytes.length <= CHUNK_BYTES) return { token: { S: token }, content: { B: bytes } };
     const chunks = Math.ceil(bytes.length / CHUNK_BYTES);
-    const head: Item = { token: { S: token }, chunks: { N: String(chunks) } };
     for (let i = 0; i < chunks; i += 1) {
       const part = bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES);
       const Item = { ...chunkKey(token, i), content: { B: part } };
       await client.send(new PutItemCommand({ TableName: table, Item }));
     }
-    const before = await get(key(name));
-    const isWritten = await putHead(version, head);
-    await deleteChunks(isWritten ? before : head);
-    return isWritten;
+    return { token: { S: token }, chunks: { N: String(chunks) } };
+  };
+
+  const write = async (version: number, content: T) => {
+    const head = await putContent(await compress(JSON.stringify(content)));
+    const before = await replaceHead(version, head);
+    await deleteChunks(before ?? head);
+    return before !== undefined;
   };
 
   return {
