@@ -65,6 +65,8 @@ const Environment = v.object({
     v.picklist(["debug", "info", "warn", "error", "silent"], "debug, info, warn, error or silent"),
     "info",
   ),
+  AWS_LAMBDA_RUNTIME_API: v.optional(v.string()),
+  AWS_LAMBDA_MAX_CONCURRENCY: v.optional(v.string()),
   AWS_REGION: v.optional(v.string(), "us-east-1"),
   TABLE_NAME: v.optional(
     v.pipe(
@@ -87,6 +89,13 @@ const Environment = v.object({
   METRICS_PUSH_TIMEOUT_MS: wholeNumber(10, 60_000, 1_000),
   METRICS_MAX_LABEL_SETS: wholeNumber(1, 100_000, 200),
   METRICS_STRICT: flag,
+  METRICS_STRATEGY: v.optional(v.picklist(["every", "adaptive"], "every or adaptive"), "every"),
+  METRICS_FLUSH_INTERVAL_MS: wholeNumber(100, 600_000, 1_000),
+  METRICS_RETIRE_AFTER_SECONDS: wholeNumber(10, 86_400, 1_800),
+  METRICS_LEASE_SECONDS: wholeNumber(1, 86_400, 1_200),
+  METRICS_RESEND_SECONDS: wholeNumber(1, 86_400, 180),
+  METRICS_PERSISTENCE_SECONDS: wholeNumber(0, 86_400, 300),
+  METRICS_MARGIN_SECONDS: wholeNumber(1, 86_400, 90),
   METRICS_SCRAPE_TOKEN: v.optional(v.pipe(v.string(), v.minLength(16, "at least 16 characters"))),
   CORS_ORIGINS: v.optional(
     list(
@@ -140,6 +149,19 @@ export function loadConfig(variables: Readonly<Record<string, string | undefined
       maxLabelSets: env.METRICS_MAX_LABEL_SETS,
       isStrict: env.METRICS_STRICT,
       scrapeToken: env.METRICS_SCRAPE_TOKEN,
+      strategy: env.METRICS_STRATEGY,
+      flushIntervalMs: env.METRICS_FLUSH_INTERVAL_MS,
+      windows: {
+        retireAfterSeconds: env.METRICS_RETIRE_AFTER_SECONDS,
+        leaseSeconds: env.METRICS_LEASE_SECONDS,
+        resendSeconds: env.METRICS_RESEND_SECONDS,
+        persistenceSeconds: env.METRICS_PERSISTENCE_SECONDS,
+        marginSeconds: env.METRICS_MARGIN_SECONDS,
+      },
+    },
+    lambda: {
+      runtimeApi: env.AWS_LAMBDA_RUNTIME_API,
+      isMultiConcurrent: env.AWS_LAMBDA_MAX_CONCURRENCY !== undefined,
     },
   };
 }

@@ -5,6 +5,7 @@
 
 import type { Context } from "aws-lambda";
 import type { Environment } from "./environment.ts";
+import type { Flusher } from "./flusher.ts";
 import type { InvocationMetrics, MetricsClient } from "./metrics-client.ts";
 
 /** A handler that records; `metrics` belongs to its invocation alone. */
@@ -14,24 +15,8 @@ export type MeasuredHandler<Event, Result> = (
   metrics: MetricsClient,
 ) => Promise<Result>;
 
-/** Told when an invocation has ended and its metrics are merged; makes them leave. Never throws. */
-export interface Flusher {
-  afterInvocation(context: Context): Promise<void>;
-}
-
-/** Flushes before the handler returns: where nothing can run after the response. */
-export function flushBeforeReturn(environment: Environment): Flusher {
-  return {
-    async afterInvocation(context) {
-      const remainingMs = context.getRemainingTimeInMillis?.() ?? Infinity;
-      const timeoutMs = remainingMs - DEADLINE_MARGIN_MS;
-      if (timeoutMs > 0) await environment.flush({ timeoutMs });
-    },
-  };
-}
-
-/** What is left of an invocation's time for everything after the flush. */
-const DEADLINE_MARGIN_MS = 100;
+/** Before the deadline, Lambda kills the process: what was recorded so far leaves this long before. */
+const WATCHDOG_MS = 400;
 
 /** Wraps a handler; one line in a function's file. */
 export function withMetrics<Event, Result>(
@@ -44,17 +29,28 @@ export function withMetrics<Event, Result>(
 
   return async (event, context) => {
     const metrics = environment.startInvocation();
+    const remainingMs = context.getRemainingTimeInMillis();
+    const deadlineMs = Date.now() + remainingMs;
     if (isCold) recordColdStart(metrics, initSeconds);
     isCold = false;
     let outcome = "error";
+    let isCounted = false;
+    const watchdog = setTimeout(() => {
+      isCounted = true;
+      metrics.increment("lambda_invocations_total", 1, { outcome: "timeout" });
+      metrics.increment("metrics_deadline_flushes_total");
+      environment.merge(metrics);
+      void environment.flush({ timeoutMs: WATCHDOG_MS / 2 });
+    }, remainingMs - WATCHDOG_MS);
     try {
       const result = await handler(event, context, metrics);
       outcome = "success";
       return result;
     } finally {
-      metrics.increment("lambda_invocations_total", 1, { outcome });
+      clearTimeout(watchdog);
+      if (!isCounted) metrics.increment("lambda_invocations_total", 1, { outcome });
       environment.merge(metrics);
-      await flusher.afterInvocation(context);
+      await flusher.afterInvocation(context.awsRequestId, deadlineMs);
     }
   };
 }

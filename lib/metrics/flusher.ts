@@ -1,0 +1,113 @@
+/**
+ * When an environment's metrics leave: after the response where Lambda lets an extension work, by a
+ * timer where invocations overlap and nothing freezes, and before the return everywhere else.
+ */
+
+import type { Environment } from "./environment.ts";
+import { registerExtension, type LambdaExtension } from "./lambda-extension.ts";
+import type { Strategy } from "./strategy.ts";
+
+/** Told when an invocation has ended and its metrics are merged. Never throws. */
+export interface Flusher {
+  readonly mode: "extension" | "timer" | "before-return";
+  /** @param deadlineMs when the invocation's time is over, in milliseconds since the epoch. */
+  afterInvocation(requestId: string, deadlineMs: number): Promise<void>;
+}
+
+export interface FlusherOptions {
+  readonly environment: Environment;
+  readonly strategy: Strategy;
+  /** `AWS_LAMBDA_RUNTIME_API`; unset outside Lambda. */
+  readonly runtimeApi?: string | undefined;
+  /** Whether invocations overlap in one environment (`AWS_LAMBDA_MAX_CONCURRENCY` is set). */
+  readonly isMultiConcurrent: boolean;
+  /** Time between the flushes of the timer mode, in milliseconds. */
+  readonly intervalMs: number;
+}
+
+/** Kept of an invocation's time for what comes after the flush. */
+const DEADLINE_MARGIN_MS = 100;
+/** Lambda kills 500 ms after SIGTERM; half of it for each of the two requests a flush may make. */
+const SHUTDOWN_TIMEOUT_MS = 150;
+
+/** Chooses the mode by what is there. Await it in the init phase. */
+export async function openFlusher(options: FlusherOptions): Promise<Flusher> {
+  const { environment, strategy, runtimeApi, isMultiConcurrent, intervalMs } = options;
+  if (isMultiConcurrent) return flushByTimer(environment, intervalMs);
+  const extension = runtimeApi === undefined ? undefined : await registerExtension(runtimeApi);
+  if (extension === undefined) return flushBeforeReturn(environment, strategy);
+  flushAtShutdown(environment);
+  return flushAfterResponse(environment, strategy, extension);
+}
+
+/** Flushes before the handler returns: the caller waits for it. */
+export function flushBeforeReturn(environment: Environment, strategy: Strategy): Flusher {
+  return {
+    mode: "before-return",
+    async afterInvocation(_requestId, deadlineMs) {
+      if (strategy.isDue()) await flushInTime(environment, deadlineMs);
+    },
+  };
+}
+
+/**
+ * Flushes from the extension, which asks for the next event only when the flush has ended. The
+ * runtime posts the response one `setImmediate` after the handler settles, and synchronously: two
+ * turns later nothing that is done here delays it.
+ */
+function flushAfterResponse(
+  environment: Environment,
+  strategy: Strategy,
+  extension: LambdaExtension,
+): Flusher {
+  const ended = new Map<string, PromiseWithResolvers<void>>();
+  const endOf = (requestId: string) => {
+    const known = ended.get(requestId) ?? Promise.withResolvers<void>();
+    ended.set(requestId, known);
+    return known;
+  };
+
+  const follow = async () => {
+    for (;;) {
+      const { requestId, deadlineMs } = await extension.nextInvocation();
+      await endOf(requestId).promise;
+      ended.delete(requestId);
+      await nextTurn();
+      await nextTurn();
+      if (strategy.isDue()) await flushInTime(environment, deadlineMs);
+    }
+  };
+  // Without its events the extension is no more; the sums stay in memory for the last flush.
+  follow().catch(() => undefined);
+
+  return {
+    mode: "extension",
+    afterInvocation(requestId) {
+      endOf(requestId).resolve();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Flushes now and then: where nothing freezes, and many invocations share one push. */
+function flushByTimer(environment: Environment, intervalMs: number): Flusher {
+  setInterval(() => void environment.flush(), intervalMs).unref();
+  return { mode: "timer", afterInvocation: () => Promise.resolve() };
+}
+
+/** The last flush: it closes the group, so that it can be retired at once. */
+function flushAtShutdown(environment: Environment): void {
+  process.once("SIGTERM", () => {
+    const flushed = environment.flush({ isClosing: true, timeoutMs: SHUTDOWN_TIMEOUT_MS });
+    void flushed.finally(() => process.exit(0));
+  });
+}
+
+async function flushInTime(environment: Environment, deadlineMs: number): Promise<void> {
+  const timeoutMs = deadlineMs - Date.now() - DEADLINE_MARGIN_MS;
+  if (timeoutMs > 0) await environment.flush({ timeoutMs });
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

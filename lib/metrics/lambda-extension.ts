@@ -1,0 +1,94 @@
+/**
+ * An internal Lambda extension: registered in the init phase, it keeps the environment awake after a
+ * response has left, until it asks for the next event.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+ */
+
+import { Agent, request } from "node:http";
+
+/** An invocation as the Extensions API announces it. */
+export interface InvocationStart {
+  readonly requestId: string;
+  /** When the function's time is over, in milliseconds since the epoch; extensions' time included. */
+  readonly deadlineMs: number;
+}
+
+export interface LambdaExtension {
+  /**
+   * Says that this extension is done with the last invocation, and waits for the next one.
+   * @throws {Error} when the Extensions API does not answer as it should.
+   */
+  nextInvocation(): Promise<InvocationStart>;
+}
+
+const NAME = "prometheus-metrics";
+const REGISTRATION_TIMEOUT_MS = 500;
+
+/**
+ * Registers. It must be awaited before the init phase ends: registration closes then.
+ * @param runtimeApi `AWS_LAMBDA_RUNTIME_API`: host and port.
+ * @returns nothing where there is no Extensions API or it refuses, as on Lambda Managed Instances.
+ */
+export async function registerExtension(runtimeApi: string): Promise<LambdaExtension | undefined> {
+  const call = caller(runtimeApi);
+  try {
+    const registered = await call("POST", "/2020-01-01/extension/register", {
+      headers: { "lambda-extension-name": NAME, "content-type": "application/json" },
+      body: JSON.stringify({ events: ["INVOKE"] }),
+      timeoutMs: REGISTRATION_TIMEOUT_MS,
+    });
+    const identifier = registered.headers["lambda-extension-identifier"];
+    if (registered.status !== 200 || typeof identifier !== "string") return undefined;
+    const headers = { "lambda-extension-identifier": identifier };
+    return {
+      async nextInvocation() {
+        const { status, text } = await call("GET", "/2020-01-01/extension/event/next", { headers });
+        if (status !== 200) throw new Error(`extension event: status ${status}, expected 200`);
+        const { requestId, deadlineMs } = JSON.parse(text) as InvocationStart;
+        return { requestId, deadlineMs };
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+interface Call {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Default: none, for the long poll, which lasts as long as the environment is idle. */
+  readonly timeoutMs?: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+/** Calls over one connection that never keeps the process alive. */
+function caller(runtimeApi: string) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  return (method: string, path: string, { headers, body, timeoutMs }: Call): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const call = request(
+        `http://${runtimeApi}${path}`,
+        { method, agent, headers },
+        (response) => {
+          let text = "";
+          response.setEncoding("utf8");
+          response.on("data", (part: string) => (text += part));
+          response.on("error", reject);
+          response.on("end", () =>
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+          );
+        },
+      );
+      call.on("socket", (socket) => socket.unref());
+      call.on("error", reject);
+      if (timeoutMs !== undefined) {
+        call.setTimeout(timeoutMs, () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));
+      }
+      call.end(body);
+    });
+}
