@@ -2,9 +2,10 @@
  * From whatever was sent to a trade in canonical form, or to everything that is wrong with it.
  */
 
-import * as v from "valibot";
+import type { InferOutput } from "valibot";
 import type { InputFault } from "../errors.ts";
 import { canonicalDecimal } from "./decimal.ts";
+import { checkObject, pointerTo } from "./input-faults.ts";
 import { messageIdOf } from "./message-id.ts";
 import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
 import { type Trade, TradeInput } from "./trade.ts";
@@ -27,14 +28,14 @@ const UNSAFE_NAMES = new Set(["__proto__", "prototype", "constructor"]);
 export function parseTrade(input: unknown, { now, pointer = "" }: ParseTradeOptions): ParsedTrade {
   if (typeof input !== "object" || input === null || Array.isArray(input))
     return { faults: [{ pointer, detail: "expected a trade: a JSON object" }] };
-  const result = v.safeParse(TradeInput, input);
-  const faults = [...faultsOfNames(input), ...faultsOfIssues(result.issues ?? [])];
-  if (!result.success || faults.length > 0)
+  const checked = checkObject(TradeInput, input);
+  const faults = [...checked.faults.map(explain), ...unsafeNames(input)];
+  if (checked.output === undefined || faults.length > 0)
     return { faults: faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer })) };
-  return { trade: toCanonical(result.output, now) };
+  return { trade: toCanonical(checked.output, now) };
 }
 
-function toCanonical(input: v.InferOutput<typeof TradeInput>, now: number): Trade {
+function toCanonical(input: InferOutput<typeof TradeInput>, now: number): Trade {
   const { source_sequence, ingestion_timestamp } = input;
   return {
     message_id: input.message_id ?? messageIdOf(input),
@@ -62,33 +63,15 @@ function canonicalTimestamp(text: string): string {
   return formatTimestamp(parseTimestamp(text) ?? text);
 }
 
-function faultsOfNames(input: object): InputFault[] {
-  const fields = Object.keys(input)
-    .filter((name) => !Object.hasOwn(TradeInput.entries, name))
-    .map((name) => ({ pointer: pointerTo(name), detail: detailOfUnknown(name) }));
+function explain(fault: InputFault): InputFault {
+  return fault.pointer === "/platform_sequence"
+    ? { ...fault, detail: "can't be sent: the service gives it when it records the trade" }
+    : fault;
+}
+
+function unsafeNames(input: object): InputFault[] {
   const vendorData: unknown = "vendor_data" in input ? input.vendor_data : undefined;
-  const names = Object.keys(vendorData ?? {})
+  return Object.keys(vendorData ?? {})
     .filter((name) => UNSAFE_NAMES.has(name))
     .map((name) => ({ pointer: pointerTo("vendor_data", name), detail: "this name is reserved" }));
-  return [...fields, ...names];
-}
-
-function detailOfUnknown(name: string): string {
-  return name === "platform_sequence"
-    ? "platform_sequence is given by the service when it records the trade, so it can't be sent"
-    : `unknown field; known are ${Object.keys(TradeInput.entries).join(", ")}`;
-}
-
-/** Unknown fields are left out, since the schema stops at the first of them. */
-function faultsOfIssues(issues: readonly v.BaseIssue<unknown>[]): InputFault[] {
-  return issues
-    .filter((issue) => !(issue.type === "strict_object" && issue.expected === "never"))
-    .map((issue) => ({
-      pointer: pointerTo(...(issue.path ?? []).map((item) => String(item.key))),
-      detail: issue.type === "strict_object" ? "required, but missing" : issue.message,
-    }));
-}
-
-function pointerTo(...names: readonly string[]): string {
-  return names.map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }

@@ -2,12 +2,28 @@
  * What `GET /summary/{symbol}/{date}` was asked for.
  */
 
-/** One symbol's UTC day. */
-export interface SummaryQuery {
-  readonly symbol: string;
-  /** `YYYY-MM-DD`. */
-  readonly date: string;
-}
+import * as v from "valibot";
+import { ServiceError } from "../errors.ts";
+import { checkObject } from "./input-faults.ts";
+import { parseDay } from "./timestamp.ts";
+import { SymbolCode } from "./trade.ts";
+
+const DATE_EXPECTED = "expected a calendar date such as 2021-01-08";
+
+/** The path parameters of `GET /summary/{symbol}/{date}`. */
+export const SummaryParameters = v.strictObject({
+  symbol: SymbolCode,
+  date: v.pipe(
+    v.string(DATE_EXPECTED),
+    v.regex(/^\d{4}-\d\d-\d\d$/, DATE_EXPECTED),
+    v.check((text) => parseDay(text) !== undefined, DATE_EXPECTED),
+    v.description("UTC day."),
+    v.examples(["2021-01-08"]),
+  ),
+});
+
+/** One symbol's UTC day; `date` is `YYYY-MM-DD`. */
+export type SummaryQuery = v.InferOutput<typeof SummaryParameters>;
 
 /**
  * Reads the path parameters of `GET /summary/{symbol}/{date}`, already URL-decoded.
@@ -16,5 +32,9 @@ export interface SummaryQuery {
 export function parseSummaryQuery(
   params: Readonly<Record<string, string | undefined>>,
 ): SummaryQuery {
-  throw new Error(`not built yet: ${Object.keys(params).join()}`);
+  const given = Object.entries(params).filter(([, value]) => value !== undefined);
+  const { output, faults } = checkObject(SummaryParameters, Object.fromEntries(given));
+  if (output !== undefined) return output;
+  const names = faults.map((fault) => fault.pointer.slice(1));
+  throw new ServiceError("INVALID_REQUEST", `not valid: ${names.join(", ")}`, { faults });
 }

@@ -50,6 +50,12 @@ export function dayOf(time: Micros16): Day {
   return new Date(Number(time.slice(0, 13))).toISOString().slice(0, 10).replaceAll("-", "");
 }
 
+/** The first microsecond after a UTC day. */
+export function endOfDay(day: Day): Micros16 {
+  const [year, month, date] = [day.slice(0, 4), day.slice(4, 6), day.slice(6)].map(Number);
+  return `${Date.UTC(year ?? 0, (month ?? 0) - 1, (date ?? 0) + 1)}000`;
+}
+
 /** Reads a calendar day `YYYY-MM-DD`; undefined when there is no such day. */
 export function parseDay(text: string): Day | undefined {
   const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);

@@ -2,9 +2,23 @@
  * The trades in DynamoDB: what the functions and the loader see of them.
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { encodeCursor } from "./cursor.ts";
+import { SENTINEL_KEY } from "./keys.ts";
+import { listSymbols } from "./list-symbols.ts";
+import { listTrades } from "./list-trades.ts";
+import { type Outcome, recordTrades } from "./record-trades.ts";
+import { type DaySummary, summarizeDay } from "./summarize-day.ts";
+import type { Conflict } from "./split-batch.ts";
+import type { SymbolInfo } from "./symbol-totals.ts";
+import { openTable, type Pause } from "./table.ts";
+import { parseDay } from "./timestamp.ts";
 import type { RecordedTrade, Trade } from "./trade.ts";
 import type { TradesQuery } from "./trades-query.ts";
+
+/** What the store answers with. */
+export type { Conflict, DaySummary, Outcome, SymbolInfo };
 
 export interface TradeStoreOptions {
   /** Stays the caller's: the store never destroys it. */
@@ -16,51 +30,23 @@ export interface TradeStoreOptions {
   readonly shards: ReadonlyMap<string, number>;
   /** Partitions per day of the feed over all symbols. Applies to days that begin later. */
   readonly recentShards: number;
-}
-
-/** A trade refused because another with the same identity but other terms was recorded before it. */
-export interface Conflict {
-  readonly trade: Trade;
-  /** Names of the fields that differ; of `timestamp` alone when the stored trade has expired. */
-  readonly fields: readonly string[];
+  /** Waits between tries. Default: for so many milliseconds. */
+  readonly pause?: Pause;
 }
 
 /** What came of a batch. `recorded + duplicates + conflicts.length` is its length. */
-export interface Recorded {
-  readonly recorded: number;
-  readonly duplicates: number;
-  readonly conflicts: readonly Conflict[];
+export interface Recorded extends Outcome {
   readonly capacityUnits: number;
 }
 
-/** One page, newest first. Without `nextCursor` there is nothing older in the range. */
+/**
+ * One page, newest first. It may be short of the limit, even empty, and still have a `nextCursor`;
+ * without one there is nothing older in the range.
+ */
 export interface TradesPage {
   readonly trades: readonly RecordedTrade[];
   readonly nextCursor?: string;
   readonly capacityUnits: number;
-}
-
-/** A symbol as served by `GET /symbols`; times in ISO 8601 with six digits. */
-export interface SymbolInfo {
-  readonly symbol: string;
-  readonly exchanges: readonly string[];
-  readonly first_trade_time: string;
-  readonly last_trade_time: string;
-  readonly trade_count: number;
-}
-
-/** A symbol's UTC day as served by `GET /summary/{symbol}/{date}`; decimals with scale 8. */
-export interface DaySummary {
-  readonly symbol: string;
-  /** `YYYY-MM-DD`. */
-  readonly date: string;
-  readonly open: string;
-  readonly high: string;
-  readonly low: string;
-  readonly close: string;
-  readonly volume: string;
-  readonly vwap: string;
-  readonly trade_count: number;
 }
 
 /**
@@ -90,5 +76,34 @@ export interface TradeStore {
 
 /** Opens the store; nothing is sent before the first call. */
 export function openTradeStore(options: TradeStoreOptions): TradeStore {
-  throw new Error(`not built yet: ${options.table}`);
+  const { client, table: name, pause = delay, ...recording } = options;
+  const open = () => openTable({ client, table: name, pause });
+  return {
+    recordTrades: async (trades) => {
+      const table = open();
+      const outcome = await recordTrades(table, trades, { ...recording, pause });
+      return { ...outcome, capacityUnits: table.capacityUnits() };
+    },
+    listTrades: async (query) => {
+      const table = open();
+      const { trades, position } = await listTrades(table, query, Date.now() / 1_000);
+      const page = { trades, capacityUnits: table.capacityUnits() };
+      return position === undefined ? page : { ...page, nextCursor: encodeCursor(query, position) };
+    },
+    listSymbols: async () => {
+      const table = open();
+      const symbols = await listSymbols(table);
+      return { symbols, capacityUnits: table.capacityUnits() };
+    },
+    summarizeDay: async (symbol, date) => {
+      const table = open();
+      const day = parseDay(date);
+      const summary = day === undefined ? undefined : await summarizeDay(table, symbol, day);
+      const capacityUnits = table.capacityUnits();
+      return summary === undefined ? { capacityUnits } : { summary, capacityUnits };
+    },
+    ping: async () => {
+      await open().get(SENTINEL_KEY);
+    },
+  };
 }

@@ -169,7 +169,8 @@ function decimal(meaning: Meaning) {
   );
 }
 
-function timestamp(description: string) {
+/** A timestamp with microseconds, in a schema. */
+export function timestamp(description: string) {
   return v.pipe(
     v.string(`expected ${TIMESTAMP_EXPECTED}`),
     v.regex(TIMESTAMP_PATTERN, `expected ${TIMESTAMP_EXPECTED}`),

@@ -1,0 +1,43 @@
+/**
+ * What a commit writes, as one compressed block in the head of the symbol's log: whoever reads it
+ * can finish the work of a writer that stopped half-way.
+ */
+
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import type { Item } from "./trade-item.ts";
+
+/** All items of one commit, complete. */
+export interface Journal {
+  /** Items that never change once written: trades, and blocks of a single id. */
+  readonly immutable: readonly Item[];
+  /** Items replaced as the symbol's version grows; the last is the symbol's own. */
+  readonly versioned: readonly Item[];
+}
+
+const FAST = { level: 1 };
+
+export async function encodeJournal(journal: Journal): Promise<Uint8Array> {
+  const json = JSON.stringify({
+    immutable: journal.immutable.map(toJson),
+    versioned: journal.versioned.map(toJson),
+  });
+  return promisify(gzip)(json, FAST);
+}
+
+export async function decodeJournal(bytes: Uint8Array): Promise<Journal> {
+  const json = (await promisify(gunzip)(bytes)).toString();
+  const { immutable, versioned } = JSON.parse(json) as Journal;
+  return { immutable: immutable.map(fromJson), versioned: versioned.map(fromJson) };
+}
+
+/** The one binary attribute, an id block's `b`, is base64 in JSON, as DynamoDB itself has it. */
+function toJson(item: Item): object {
+  const bytes = item["b"]?.B;
+  return bytes === undefined ? item : { ...item, b: { B: Buffer.from(bytes).toString("base64") } };
+}
+
+function fromJson(item: Item): Item {
+  const base64 = item["b"]?.B as unknown;
+  return typeof base64 === "string" ? { ...item, b: { B: Buffer.from(base64, "base64") } } : item;
+}

@@ -1,0 +1,150 @@
+/**
+ * The keys of every item in the table. They can't change once data exists; docs/design.md says why
+ * they are as they are. No symbol, exchange or trade id holds a `#`, so keys can be taken apart.
+ */
+
+import { crc32 } from "node:zlib";
+import { type Day, type Micros16, parseTimestamp } from "./timestamp.ts";
+import type { Trade } from "./trade.ts";
+
+export interface Key {
+  readonly pk: string;
+  readonly sk: string;
+}
+
+/** What makes a trade one: no two recorded trades share it, whatever their timestamps. */
+export type Identity = Pick<Trade, "exchange" | "symbol" | "trade_id">;
+
+/** What a trade's sort key says of it. */
+export interface Position extends Identity {
+  readonly time: Micros16;
+}
+
+/** GSI over all symbols' trades, by day. */
+export const RECENT_INDEX = "recent";
+
+/** Partition of the days that have trades of any symbol, and how each day's feed is sharded. */
+export const DAYS_PARTITION = "DAYS";
+
+/** An item that never exists, for asking whether the table answers. */
+export const SENTINEL_KEY: Key = { pk: "PING", sk: "PING" };
+
+const SYMBOL_PARTITIONS = 8;
+const CANONICAL_NUMBER = /^(0|[1-9]\d{0,19})$/;
+const NUMBER_DIGITS = 20;
+const IDS_PER_BLOCK = 256n;
+const TRADE_SORT_KEY = /^([1-9]\d{15})#([^#]{1,32})#([^#]{1,32})#(\d{20}|~[!-"$-~]{1,64})$/;
+
+/** All partitions with symbols. */
+export const SYMBOLS_PARTITIONS: readonly string[] = Array.from(
+  { length: SYMBOL_PARTITIONS },
+  (_, index) => `SYMBOLS#${index}`,
+);
+
+/** An identity as one text, for maps. */
+export function identityOf({ exchange, symbol, trade_id }: Identity): string {
+  return `${exchange}#${symbol}#${trade_id}`;
+}
+
+/** The trade's time, as sort keys have it. */
+export function timeOf(trade: Pick<Trade, "timestamp">): Micros16 {
+  const time = parseTimestamp(trade.timestamp);
+  if (time === undefined) throw new TypeError(`not a canonical timestamp: ${trade.timestamp}`);
+  return time;
+}
+
+/**
+ * Sort key of a trade in its own partition and in the feed over all symbols: by time, then ties as
+ * the exchange numbered them.
+ */
+export function tradeSortKey(position: Position): string {
+  const { time, exchange, symbol, trade_id } = position;
+  return `${time}#${exchange}#${symbol}#${orderedId(trade_id)}`;
+}
+
+/** Takes a trade's sort key apart; undefined when it is not one. */
+export function parseTradeSortKey(sk: string): Position | undefined {
+  const match = TRADE_SORT_KEY.exec(sk);
+  if (match === null) return undefined;
+  const [, time = "", exchange = "", symbol = "", ordered = ""] = match;
+  const trade_id = ordered.startsWith("~") ? ordered.slice(1) : ordered.replace(/^0+(?=\d)/, "");
+  return { time, exchange, symbol, trade_id };
+}
+
+/** Partition of a symbol's day, or one of its shards. */
+export function tradePartition(symbol: string, day: Day, shard: number): string {
+  return `T#${symbol}#${day}#${shard}`;
+}
+
+/** Partition of the feed over all symbols for one day, or one of its shards. */
+export function recentPartition(day: Day, shard: number): string {
+  return `R#${day}#${shard}`;
+}
+
+/** Which of `shards` partitions a trade belongs to: the same for ever, evenly spread. */
+export function shardOf(identity: Identity, shards: number): number {
+  return crc32(`${identity.exchange}#${orderedId(identity.trade_id)}`) % shards;
+}
+
+/** Where a trade's id is kept: with its neighbours when it is a number, by itself otherwise. */
+export function idBlockKey({ exchange, symbol, trade_id }: Identity): Key {
+  const block = isNumbered(trade_id)
+    ? String(BigInt(trade_id) / IDS_PER_BLOCK).padStart(NUMBER_DIGITS, "0")
+    : orderedId(trade_id);
+  return { pk: `I#${exchange}#${symbol}`, sk: block };
+}
+
+/** A numbered id's place in its block, 0 to 255; 0 for any other, which is alone in its own. */
+export function placeInBlock(tradeId: string): number {
+  return isNumbered(tradeId) ? Number(BigInt(tradeId) % IDS_PER_BLOCK) : 0;
+}
+
+/** True for the key of a block with a single id: it is written once and never changes. */
+export function isSingleIdBlock(key: Key): boolean {
+  return key.sk.startsWith("~");
+}
+
+/** The totals of a symbol's day; one partition is the index of a symbol's days. */
+export function dayKey(symbol: string, day: Day): Key {
+  return { pk: daysPartition(symbol), sk: day };
+}
+
+export function daysPartition(symbol: string): string {
+  return `D#${symbol}`;
+}
+
+/** The symbol itself. */
+export function symbolKey(symbol: string): Key {
+  return { pk: `SYMBOLS#${crc32(symbol) % SYMBOL_PARTITIONS}`, sk: symbol };
+}
+
+/** The head of the symbol's log: the one item that a commit is decided on. */
+export function headKey(symbol: string): Key {
+  return { pk: `W#${symbol}`, sk: "HEAD" };
+}
+
+/** A day's place in the index over all symbols. */
+export function anyDayKey(day: Day): Key {
+  return { pk: DAYS_PARTITION, sk: day };
+}
+
+/**
+ * The highest text below a sort key, for ranges that leave the key itself out: BETWEEN takes both
+ * ends in. Holds for sort keys of printable ASCII, which all of ours are.
+ */
+export function justBelow(sk: string): string {
+  const last = sk.charCodeAt(sk.length - 1);
+  return `${sk.slice(0, -1)}${String.fromCharCode(last - 1)}\u007f`;
+}
+
+/**
+ * Text that sorts as the exchange numbered its trades: whole numbers padded to 20 digits, then all
+ * other ids behind a `~`. Different ids stay different.
+ */
+function orderedId(tradeId: string): string {
+  return isNumbered(tradeId) ? tradeId.padStart(NUMBER_DIGITS, "0") : `~${tradeId}`;
+}
+
+function isNumbered(tradeId: string): boolean {
+  return CANONICAL_NUMBER.test(tradeId);
+}

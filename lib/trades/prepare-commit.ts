@@ -1,0 +1,125 @@
+/**
+ * From new trades to everything that recording them writes, and to the state that follows.
+ */
+
+import { foldDay, later, toDayItem } from "./day-totals.ts";
+import { encodeIdBlock, type IdBlock } from "./id-block.ts";
+import type { Journal } from "./journal.ts";
+import { idBlockKey, isSingleIdBlock, type Key, placeInBlock, timeOf } from "./keys.ts";
+import type { RecentDays } from "./recent-days.ts";
+import { blockName, type SymbolState } from "./symbol-state.ts";
+import { foldSymbol, toSymbolItem } from "./symbol-totals.ts";
+import { type Day, dayOf, parseTimestamp } from "./timestamp.ts";
+import { type Item, toTradeItem } from "./trade-item.ts";
+import type { Trade } from "./trade.ts";
+
+export interface CommitOptions {
+  readonly recentDays: RecentDays;
+  /** Partitions of a day of this symbol that has no trades yet. */
+  readonly shards: number;
+  /** Days from a trade's ingestion to its expiry; 0: it never expires. */
+  readonly ttlDays: number;
+}
+
+export interface PreparedCommit {
+  readonly journal: Journal;
+  /** What the symbol will be once this is committed; its tokens are still the old ones. */
+  readonly next: SymbolState;
+}
+
+const SECONDS_PER_DAY = 86_400;
+
+/**
+ * Materialises a commit on top of a state. Writes nothing itself, entries of new days aside.
+ * @param trades at least one, all new, and the state has been read for them.
+ */
+export async function prepareCommit(
+  state: SymbolState,
+  trades: readonly Trade[],
+  options: CommitOptions,
+): Promise<PreparedCommit> {
+  const { symbol } = state;
+  const version = state.position.version + 1;
+  const totals = foldSymbol(state.position.totals, trades);
+  const days = foldDays(state, trades, options);
+  const { blocks, items: blockItems } = addIds(state, trades, version);
+  const tradeItems = await toTradeItems(state, trades, { ...options, days });
+  const dayItems = [...days].map(([day, total]) => toDayItem(total, { symbol, day, version }));
+  return {
+    journal: {
+      immutable: [...tradeItems, ...blockItems.single],
+      versioned: [...blockItems.shared, ...dayItems, toSymbolItem(totals, { symbol, version })],
+    },
+    next: {
+      symbol,
+      position: { ...state.position, version, totals },
+      blocks: new Map([...state.blocks, ...blocks]),
+      days: new Map([...state.days, ...days]),
+    },
+  };
+}
+
+type FoldedDays = ReadonlyMap<Day, ReturnType<typeof foldDay>>;
+
+/** The totals of each day that these trades touch. */
+function foldDays(
+  state: SymbolState,
+  trades: readonly Trade[],
+  { shards, ttlDays }: CommitOptions,
+): FoldedDays {
+  const byDay = Map.groupBy(trades, (trade) => dayOf(timeOf(trade)));
+  return new Map(
+    [...byDay].map(([day, ofDay]) => {
+      const expiry = ofDay.map((trade) => expiryOf(trade, ttlDays)).reduce(later);
+      return [day, foldDay(state.days.get(day), ofDay, { shards, expiry })];
+    }),
+  );
+}
+
+/** The blocks that these trades' ids go to, with them. */
+function addIds(state: SymbolState, trades: readonly Trade[], version: number) {
+  const byBlock = Map.groupBy(trades, (trade) => blockName(idBlockKey(trade)));
+  const blocks = new Map<string, IdBlock>();
+  const items: { single: Item[]; shared: Item[] } = { single: [], shared: [] };
+  for (const [name, ofBlock] of byBlock) {
+    const block = new Map(state.blocks.get(name));
+    for (const trade of ofBlock) block.set(placeInBlock(trade.trade_id), timeOf(trade));
+    blocks.set(name, block);
+    for (const key of ofBlock.slice(0, 1).map(idBlockKey)) {
+      if (isSingleIdBlock(key)) items.single.push(toBlockItem(key, block));
+      else items.shared.push({ ...toBlockItem(key, block), v: { N: String(version) } });
+    }
+  }
+  return { blocks, items };
+}
+
+function toBlockItem({ pk, sk }: Key, block: IdBlock): Item {
+  return { pk: { S: pk }, sk: { S: sk }, b: { B: encodeIdBlock(block) } };
+}
+
+async function toTradeItems(
+  state: SymbolState,
+  trades: readonly Trade[],
+  { days, recentDays, ttlDays }: CommitOptions & { readonly days: FoldedDays },
+): Promise<Item[]> {
+  const recentShards = new Map<Day, number>();
+  for (const [day, { expiry }] of days)
+    recentShards.set(day, await recentDays.shardsOf(day, expiry));
+  const count = state.position.totals?.count ?? 0;
+  return trades.map((trade, index) => {
+    const day = dayOf(timeOf(trade));
+    return toTradeItem(trade, {
+      platformSequence: count + index + 1,
+      shards: days.get(day)?.shards ?? 1,
+      recentShards: recentShards.get(day) ?? 1,
+      expiry: expiryOf(trade, ttlDays),
+    });
+  });
+}
+
+/** Epoch seconds; undefined: never. */
+function expiryOf(trade: Trade, ttlDays: number): number | undefined {
+  if (ttlDays === 0) return undefined;
+  const ingested = parseTimestamp(trade.ingestion_timestamp) ?? "0";
+  return Number(ingested.slice(0, -6)) + ttlDays * SECONDS_PER_DAY;
+}
