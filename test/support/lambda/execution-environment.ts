@@ -1,0 +1,195 @@
+/**
+ * One execution environment of a function: it initialises, takes invocations, is frozen between
+ * them, and is reset (same environment, new process) after a timeout or a crash.
+ */
+
+import { mkdirSync } from "node:fs";
+import { type ProcessExit, exitAnswer } from "./answer.ts";
+import { type EnvironmentLog, createEnvironmentLog } from "./environment-log.ts";
+import { type Invocation, type InvocationResult, createInvocation } from "./invocation.ts";
+import { type InitFailure, RuntimeProcess, type RuntimeProcessOptions } from "./runtime-process.ts";
+
+export interface EnvironmentOptions {
+  /** Unique within the function. */
+  readonly id: string;
+  readonly logStream: string;
+  /** Stands for `/tmp`: it outlives resets. Made if it isn't there. */
+  readonly tmpDir: string;
+  /** The function's timeout: from the event to the end of the last extension. */
+  readonly timeoutMs: number;
+  /** How long the first init may take before it is given up, and done again within the invocation. */
+  readonly initTimeoutMs: number;
+  /** How long a process may live after SIGTERM. */
+  readonly shutdownGraceMs: number;
+  /** Invocations at once: 1 except in multi-concurrent mode. */
+  readonly concurrency: number;
+  readonly isFrozenWhenIdle: boolean;
+  readonly runtime: Omit<RuntimeProcessOptions, "log">;
+  /** Called whenever an invocation has finished, so that there may be room for another. */
+  readonly onRoom: () => void;
+}
+
+/** `reset`: there is no process; the next invocation starts one. */
+export type EnvironmentStatus = "initializing" | "busy" | "idle" | "reset" | "closed";
+
+export class ExecutionEnvironment {
+  readonly id: string;
+  readonly logStream: string;
+  readonly tmpDir: string;
+  /** Output of all its processes, and what was done to them. */
+  readonly log: EnvironmentLog = createEnvironmentLog();
+  readonly #options: EnvironmentOptions;
+  readonly #running = new Set<Invocation>();
+  #process: RuntimeProcess | undefined;
+  #starting: Promise<InitFailure | undefined> | undefined;
+  #initCount = 0;
+  #isClosed = false;
+
+  constructor(options: EnvironmentOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.logStream = options.logStream;
+    this.tmpDir = options.tmpDir;
+    mkdirSync(options.tmpDir, { recursive: true });
+  }
+
+  get status(): EnvironmentStatus {
+    if (this.#isClosed) return "closed";
+    if (this.#starting !== undefined) return "initializing";
+    if (this.#running.size > 0) return "busy";
+    return this.#living === undefined ? "reset" : "idle";
+  }
+
+  get isFrozen(): boolean {
+    return this.#living?.isFrozen === true;
+  }
+
+  /** How many processes it has started: more than one tells of resets and failed inits. */
+  get initCount(): number {
+    return this.#initCount;
+  }
+
+  /** The process id of its runtime, while there is one. */
+  get pid(): number | undefined {
+    return this.#living?.pid;
+  }
+
+  /** Whether it can take an invocation now. */
+  get hasRoom(): boolean {
+    return !this.#isClosed && this.#running.size < this.#options.concurrency;
+  }
+
+  /** Initialises it before any invocation, as provisioned concurrency does; undefined if it went well. */
+  async initialize(): Promise<InitFailure | undefined> {
+    const failure = await this.#start(this.#options.initTimeoutMs);
+    this.#freezeIfIdle();
+    return failure;
+  }
+
+  /**
+   * Takes an invocation; ask `hasRoom` before.
+   * @param event JSON text.
+   * @returns the response or the failure, as soon as there is one.
+   */
+  invoke(event: string): Promise<InvocationResult> {
+    const invocation = createInvocation(this, event);
+    this.#running.add(invocation);
+    void this.#run(invocation);
+    return invocation.answered;
+  }
+
+  /** Stops its process where it is; the next invocation thaws it. */
+  freeze(): void {
+    this.#living?.freeze();
+  }
+
+  thaw(): void {
+    this.#living?.thaw();
+  }
+
+  /** Kills its process without warning; the next invocation starts another in the same environment. */
+  async crash(): Promise<void> {
+    const runtime = this.#living;
+    runtime?.kill();
+    await runtime?.exited;
+  }
+
+  /**
+   * Ends it for good: it takes nothing new, waits for what runs (no longer than the timeouts), then
+   * gets SIGTERM if an extension is registered, and SIGKILL when the grace is over.
+   * @returns how its process ended; undefined if there was none.
+   */
+  async shutdown(): Promise<ProcessExit | undefined> {
+    this.#isClosed = true;
+    await this.#starting;
+    await Promise.all([...this.#running].map((invocation) => invocation.finished));
+    return await this.#living?.shutdown(this.#options.shutdownGraceMs);
+  }
+
+  get #living(): RuntimeProcess | undefined {
+    return this.#process?.hasExited === true ? undefined : this.#process;
+  }
+
+  async #run(invocation: Invocation): Promise<void> {
+    const { timeoutMs, initTimeoutMs } = this.#options;
+    // The first init has a limit of its own; any later one is a part of the invocation.
+    const isFirst = this.#initCount === 0 || this.#starting !== undefined;
+    if (isFirst) await this.#start(initTimeoutMs);
+    invocation.startClock(timeoutMs);
+    const timer = setTimeout(() => this.#timeOut(invocation), timeoutMs);
+    const failure = this.#living === undefined ? await this.#start(timeoutMs) : undefined;
+    if (failure === undefined) this.#dispatch(invocation);
+    else {
+      invocation.answer(failure.reported ?? exitAnswer(invocation.requestId, failure.exit));
+      invocation.finish("init-failure");
+    }
+    await invocation.finished;
+    clearTimeout(timer);
+    this.#running.delete(invocation);
+    this.#options.onRoom();
+    this.#freezeIfIdle();
+  }
+
+  #dispatch(invocation: Invocation): void {
+    this.thaw();
+    this.#process?.invoke(invocation);
+  }
+
+  #timeOut(invocation: Invocation): void {
+    const { timeoutMs, concurrency } = this.#options;
+    this.log.note(`${invocation.requestId} timed out after ${timeoutMs} ms`);
+    invocation.timeOut(timeoutMs);
+    if (concurrency === 1) {
+      this.#process?.kill();
+      return;
+    }
+    // Others run in the same process, so it lives on: only this invocation is given up.
+    this.#process?.abandon(invocation);
+    invocation.finish("timeout");
+  }
+
+  /** Starts a process and waits until it is ready; whoever else needs it meanwhile waits with us. */
+  #start(limitMs: number): Promise<InitFailure | undefined> {
+    const started = this.#starting ?? this.#startProcess(limitMs);
+    this.#starting = started;
+    return started;
+  }
+
+  async #startProcess(limitMs: number): Promise<InitFailure | undefined> {
+    this.#initCount++;
+    try {
+      const runtime = await RuntimeProcess.start({ ...this.#options.runtime, log: this.log });
+      this.#process = runtime;
+      const timer = setTimeout(() => runtime.kill(), limitMs);
+      const failure = await runtime.initialized;
+      clearTimeout(timer);
+      return failure;
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
+  #freezeIfIdle(): void {
+    if (this.#options.isFrozenWhenIdle && this.status === "idle") this.freeze();
+  }
+}
