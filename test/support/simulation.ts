@@ -64,6 +64,8 @@ const WINDOWS: Windows = {
 };
 /** A push that was taken is applied at most this much later. */
 const LATEST_SECONDS = 90;
+/** No request takes longer to arrive. */
+const TIMEOUT_SECONDS = 10;
 const SERVICE = "simulated";
 
 /** Runs once; the same options give the same run. */
@@ -79,6 +81,8 @@ interface SimulatedEnvironment {
   readonly push: (isClosing: boolean) => Promise<boolean>;
   readonly process: Process;
   recorded: number;
+  /** Recorded when the last push took what was pending. */
+  taken: number;
   acknowledged: number;
   /** Recorded at the time the parked payload was fixed, and what was surely counted before. */
   parked: { recorded: number; acknowledged: number } | undefined;
@@ -128,6 +132,14 @@ function createRun(options: SimulationOptions) {
   const savedAt = new Map(gateways.map((gateway) => [gateway, nowSeconds]));
   const ledger = createMemoryLedger();
   let late: Late[] = [];
+  const inTheAir = new Set<{ readonly process: Process; readonly atSeconds: number }>();
+  /** Lets time pass, but no request may be on its way for longer than its time limit. */
+  const wait = (seconds: number) => {
+    const limits = [...inTheAir]
+      .filter((sent) => !sent.process.isDead)
+      .map((sent) => sent.atSeconds + TIMEOUT_SECONDS - nowSeconds);
+    nowSeconds += Math.max(0, Math.min(seconds, ...limits));
+  };
   const rejecting = new Set<string>();
   let nextInstance = 0;
 
@@ -149,7 +161,10 @@ function createRun(options: SimulationOptions) {
       key: Parameters<PushTarget["put"]>[0],
       body: string,
     ): Promise<PushOutcome> => {
+      const sent = { process, atSeconds: nowSeconds };
+      inTheAir.add(sent);
       await turn(process, `${method} arrives`);
+      inTheAir.delete(sent);
       const outcome = decide(method, key, body);
       await turn(process, `${method} answered`);
       if (outcome.outcome === "unanswered" && without === "parking") {
@@ -190,16 +205,18 @@ function createRun(options: SimulationOptions) {
   const createEnvironment = (): SimulatedEnvironment => {
     const process: Process = { isDead: false };
     const definitions = createDefinitions({ maxLabelSets: 20 });
-    const totals = watchSurrender(
-      without === "give-up" ? carryDoubtful(createTotals()) : createTotals(),
-      () => {
+    const totals = watch(without === "give-up" ? carryDoubtful(createTotals()) : createTotals(), {
+      onTake() {
+        environment.taken = environment.recorded;
+      },
+      onSurrender() {
         stats.parked += 1;
         // Only one payload is parked at a time: the one before was answered.
-        const { recorded, acknowledged, parked } = environment;
+        const { taken, acknowledged, parked } = environment;
         environment.acknowledged = Math.max(acknowledged, parked?.recorded ?? 0);
-        environment.parked = { recorded, acknowledged: environment.acknowledged };
+        environment.parked = { recorded: taken, acknowledged: environment.acknowledged };
       },
-    );
+    });
     const pusher = createPusher({
       totals,
       targets: gateways.map((gateway) => targetOf(gateway, process)),
@@ -221,6 +238,7 @@ function createRun(options: SimulationOptions) {
     const environment: SimulatedEnvironment = {
       process,
       recorded: 0,
+      taken: 0,
       acknowledged: 0,
       parked: undefined,
       mayBeLost: 0,
@@ -235,11 +253,10 @@ function createRun(options: SimulationOptions) {
       },
       async push(isClosing) {
         environment.isBusy = true;
-        const { recorded } = environment;
         const isDone = await pusher.push({ timeoutMs: 1_000, isClosing });
         environment.isBusy = false;
         if (isDone) {
-          environment.acknowledged = recorded;
+          environment.acknowledged = environment.taken;
           environment.parked = undefined;
         }
         return isDone;
@@ -411,8 +428,8 @@ function createRun(options: SimulationOptions) {
       if (chance(0.9)) push(environment);
     } else if (kind < 0.46 && environment !== undefined) push(environment, true);
     else if (kind < 0.49 && environment !== undefined) end(environment);
-    else if (kind < 0.58) nowSeconds += below(240);
-    else if (kind < 0.61) nowSeconds += below(1_300);
+    else if (kind < 0.58) wait(below(240));
+    else if (kind < 0.61) wait(below(1_300));
     else if (kind < 0.68 && retirements.length < 2) void startRetirement();
     else if (kind < 0.69 && retirements.length > 0) kill(pick(retirements));
     else if (kind < 0.71) losses();
@@ -481,12 +498,16 @@ function createRun(options: SimulationOptions) {
   return { step, finish, result: (): Simulated => ({ violations, ...stats }) };
 }
 
-/** Tells when what is in flight is left to a parked payload. */
-function watchSurrender(totals: Totals, onSurrender: () => void): Totals {
+/** Tells when sums are taken into flight, and when they are left to a parked payload. */
+function watch(totals: Totals, told: { onTake: () => void; onSurrender: () => void }): Totals {
   return {
     ...totals,
+    take(isIncluded) {
+      told.onTake();
+      totals.take(isIncluded);
+    },
     settle: (fate, isIncluded) => {
-      if (fate === "surrendered") onSurrender();
+      if (fate === "surrendered") told.onSurrender();
       return totals.settle(fate, isIncluded);
     },
   };
