@@ -21,8 +21,10 @@ export interface ListedTrades {
 /** Queries of a page after which no more are begun; what is not reached is left to the next page. */
 const MAX_QUERIES = 200;
 const MAX_PARALLEL = 32;
-/** Trades that a query looks at when a filter may leave out most of them. */
-const FILTERED_READ = 1_000;
+/** How much further each round of reads looks when a filter may leave out most of what it sees. */
+const FILTERED_GROWTH = 4;
+/** Most trades that a query looks at. */
+const MAX_READ = 1_000;
 
 const LOWEST_TIME: Micros16 = "1000000000000000";
 /** Sorts above every trade. */
@@ -48,8 +50,9 @@ export async function listTrades(
   if (range.below <= range.lowest) return { trades: [], position: undefined };
   const days = openDayIndex(table, { symbol: query.symbol, ...daysOf(range), now });
   const found: Item[] = [];
+  const growth = query.exchange === undefined ? 1 : FILTERED_GROWTH;
   let lanes: readonly Lane[] = [];
-  for (let [queries, windowDays] = [0, 1]; ;) {
+  for (let [queries, windowDays, round] = [0, 1, 0]; ; round++) {
     takeInOrder(lanes, found, query.limit + 1);
     if (found.length > query.limit) return toPage(found.slice(0, query.limit));
     let unread = lanesToReadOn(lanes);
@@ -61,7 +64,8 @@ export async function listTrades(
     if (unread.length === 0) return { ...toPage(found), position: undefined };
     if (queries >= MAX_QUERIES) return { ...toPage(found), position: highestOf(lanes)?.bound() };
     queries += unread.length;
-    const count = readCount(query, query.limit + 1 - found.length, unread.length);
+    const missing = query.limit + 1 - found.length;
+    const count = Math.min(readCount(missing, unread.length) * growth ** round, MAX_READ);
     await forEachParallel(unread, MAX_PARALLEL, (lane) => lane.read(count));
   }
 }
@@ -131,11 +135,10 @@ function nextWindow(days: number, window: readonly IndexedDay[]): number {
 }
 
 /**
- * How many trades to ask each lane for: an even share of the page, and as many more as chance may
- * ask of one.
+ * How many trades to ask each lane for: an even share of what is missing, and as many more as chance
+ * may ask of one.
  */
-function readCount(query: TradesQuery, missing: number, lanes: number): number {
-  if (query.exchange !== undefined) return FILTERED_READ;
+function readCount(missing: number, lanes: number): number {
   if (lanes === 1) return missing;
   const share = missing / lanes;
   return Math.min(missing, Math.ceil(share + 2 * Math.sqrt(share)) + 1);
