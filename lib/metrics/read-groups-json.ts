@@ -1,0 +1,126 @@
+/**
+ * Groups as `/api/v1/metrics` tells them: JSON, with numbers as strings in Go's notation. It is one
+ * snapshot, and is answered even while an inconsistent group breaks the Pushgateway's `/metrics`.
+ * @see https://github.com/prometheus/pushgateway#query-api
+ */
+
+import type {
+  Group,
+  HistogramSample,
+  LabelSet,
+  MetricFamily,
+  MetricType,
+  ValueSample,
+} from "./family.ts";
+import type { GroupFormat } from "./read-groups.ts";
+import { splitGroups } from "./read-groups-split.ts";
+
+/**
+ * The JSON form. Counters, gauges and classic histograms are read; families of any other type
+ * (summaries, untyped, native histograms) are left out. A family that is named `labels` hides its
+ * group, since it stands where the grouping key does.
+ */
+export const jsonGroups: GroupFormat = {
+  path: "/api/v1/metrics",
+  accept: "application/json",
+  async *parse(body, job) {
+    for await (const text of splitGroups(body)) {
+      const group = parseGroup(text, job);
+      if (group !== undefined) yield group;
+    }
+  },
+};
+
+interface JsonSample {
+  readonly labels: Record<string, string>;
+  readonly value?: unknown;
+  readonly buckets?: unknown;
+  readonly sum?: unknown;
+  readonly count?: unknown;
+}
+
+interface JsonFamily {
+  readonly type: string;
+  readonly help?: string;
+  readonly metrics: readonly JsonSample[];
+}
+
+const TYPES: Readonly<Record<string, MetricType>> = {
+  COUNTER: "counter",
+  GAUGE: "gauge",
+  HISTOGRAM: "histogram",
+};
+const PUSH_TIME = "push_time_seconds";
+const PUSH_FAILURE_TIME = "push_failure_time_seconds";
+/** What stands beside a group's families. */
+const NO_FAMILIES: ReadonlySet<string> = new Set(["labels", "last_push_successful"]);
+
+function parseGroup(text: string, job: string): Group | undefined {
+  const group = JSON.parse(text) as Record<string, unknown>;
+  const key = group["labels"] as LabelSet | undefined;
+  if (key?.["job"] !== job) return undefined;
+  let [pushedAtSeconds, refusedAtSeconds] = [0, 0];
+  const families: MetricFamily[] = [];
+  for (const name in group) {
+    if (NO_FAMILIES.has(name)) continue;
+    const family = toJsonFamily(name, group[name]);
+    if (name === PUSH_TIME) pushedAtSeconds = toNumber(family.metrics[0]?.value);
+    else if (name === PUSH_FAILURE_TIME) refusedAtSeconds = toNumber(family.metrics[0]?.value);
+    else families.push(...toFamily(name, family, key));
+  }
+  return { key, pushedAtSeconds, refusedAtSeconds, families };
+}
+
+function toJsonFamily(name: string, value: unknown): JsonFamily {
+  const { type, help = "", metrics } = value as Partial<JsonFamily>;
+  const isFamily = typeof type === "string" && typeof help === "string" && Array.isArray(metrics);
+  if (!isFamily) throw new Error(`family ${name} without type or metrics`);
+  return { type, help, metrics };
+}
+
+function toFamily(name: string, family: JsonFamily, key: LabelSet): MetricFamily[] {
+  const type = TYPES[family.type];
+  const { help = "", metrics } = family;
+  if (type === undefined) return [];
+  if (type !== "histogram") {
+    return [{ name, help, type, samples: metrics.map((sample) => toValueSample(sample, key)) }];
+  }
+  // A native histogram's buckets are a list.
+  if (metrics.some(({ buckets }) => Array.isArray(buckets))) return [];
+  return [{ name, help, type, samples: metrics.map((sample) => toHistogram(sample, key)) }];
+}
+
+function toValueSample({ labels, value }: JsonSample, key: LabelSet): ValueSample {
+  return { labels: ownLabels(labels, key), value: toNumber(value) };
+}
+
+function toHistogram(sample: JsonSample, key: LabelSet): HistogramSample {
+  const count = toNumber(sample.count);
+  const buckets = Object.entries(sample.buckets ?? {})
+    .map(([le, total]) => [toNumber(le), toNumber(total)] as const)
+    .sort(([a], [b]) => a - b);
+  // The bucket of all is optional in a push.
+  if (buckets.at(-1)?.[0] !== Infinity) buckets.push([Infinity, count]);
+  return { labels: ownLabels(sample.labels, key), buckets, sum: toNumber(sample.sum), count };
+}
+
+/** Without the grouping labels, and without the empty `instance` the Pushgateway adds. */
+function ownLabels(labels: Readonly<Record<string, string>>, key: LabelSet): LabelSet {
+  const own: Record<string, string> = {};
+  for (const name in labels) {
+    const value = labels[name] ?? "";
+    const isOwn = !Object.hasOwn(key, name) && (name !== "instance" || value !== "");
+    if (isOwn) own[name] = value;
+  }
+  return own;
+}
+
+/** Reads a number as Go writes it: `1.58e+09`, `+Inf`, `NaN`. */
+function toNumber(text: unknown): number {
+  if (text === "NaN") return Number.NaN;
+  if (text === "+Inf") return Infinity;
+  if (text === "-Inf") return -Infinity;
+  const value = typeof text === "string" && text !== "" ? Number(text) : Number.NaN;
+  if (!Number.isFinite(value)) throw new Error(`number ${JSON.stringify(text)}`);
+  return value;
+}

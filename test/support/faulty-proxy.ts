@@ -1,0 +1,198 @@
+/**
+ * A proxy in front of a Pushgateway that does to requests what networks and proxies do: refuses,
+ * resets, delays, answers for it, cuts the answer. The test scripts which request meets which fault.
+ */
+
+import { once } from "node:events";
+import http, { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** What happens to one request. Once it is forwarded, it is applied even if the client is gone. */
+export type Fault =
+  | { readonly type: "none" }
+  /** The connection is reset when the request has arrived; nothing is forwarded. */
+  | { readonly type: "reset-before" }
+  /** Forwarded; the connection is reset instead of answered. */
+  | { readonly type: "reset-after" }
+  /** The connection is reset at once, and the request is forwarded that much later. */
+  | { readonly type: "reset-and-apply-late"; readonly delayMs: number }
+  /** Forwarded that much later. */
+  | { readonly type: "delay-before"; readonly delayMs: number }
+  /** Forwarded at once, answered that much later. */
+  | { readonly type: "delay-after"; readonly delayMs: number }
+  /** Answered with this status; nothing is forwarded. */
+  | {
+      readonly type: "status";
+      readonly status: number;
+      readonly body?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  /** Forwarded; the connection ends after this part of the answer (default half), head included. */
+  | { readonly type: "cut-answer"; readonly part?: number };
+
+export interface ProxiedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+  /** Which connection it came on, from 1. */
+  readonly connection: number;
+}
+
+export interface FaultyProxy {
+  readonly url: string;
+  /** Every request that has arrived, faulty or not. */
+  readonly requests: readonly ProxiedRequest[];
+  /** Faults for the next requests, one each; they go before `faultOf`. */
+  inject(...faults: readonly Fault[]): void;
+  /** From now on connections are refused, and those that are open are reset. */
+  refuseConnections(): Promise<void>;
+  /** Ends that: it listens again, on the same port. */
+  acceptConnections(): Promise<void>;
+  /** Resolves when everything that is to be forwarded has been, late ones too. */
+  settled(): Promise<void>;
+  /** What is still to be forwarded is dropped. */
+  close(): Promise<void>;
+}
+
+export interface FaultyProxyOptions {
+  /** Where requests are forwarded to. */
+  readonly target: string;
+  /** The fault of a request for which none was injected. Default: none. */
+  readonly faultOf?: (request: ProxiedRequest) => Fault;
+}
+
+/** Starts a proxy on a free port. */
+export async function startFaultyProxy(options: FaultyProxyOptions): Promise<FaultyProxy> {
+  const { target, faultOf = () => ({ type: "none" }) } = options;
+  const requests: ProxiedRequest[] = [];
+  const injected: Fault[] = [];
+  const underWay = new Set<Promise<void>>();
+  const connections = new WeakMap<object, number>();
+  const ending = new AbortController();
+  let connectionCount = 0;
+
+  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = "", url: path = "", headers } = incoming;
+    const connection = connections.get(incoming.socket) ?? 0;
+    const request = { method, path, headers, body: await buffer(incoming), connection };
+    requests.push(request);
+    const fault = injected.shift() ?? faultOf(request);
+    const wait = (delayMs: number) => delay(delayMs, undefined, { signal: ending.signal });
+    await meet(fault, { response, forward: () => forward(target, request), wait });
+  }
+
+  const server = createServer((incoming, response) => {
+    // A request whose body was cut is no one's any more.
+    const serving = serve(incoming, response).catch(() => void incoming.socket.destroy());
+    underWay.add(serving);
+    void serving.finally(() => underWay.delete(serving));
+  });
+  server.keepAliveTimeout = 0;
+  server.on("connection", (socket) => connections.set(socket, (connectionCount += 1)));
+  const port = await listen(server, 0);
+
+  const stop = async () => {
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    inject: (...faults) => void injected.push(...faults),
+    refuseConnections: stop,
+    acceptConnections: async () => void (await listen(server, port)),
+    settled: async () => {
+      while (underWay.size > 0) await Promise.all(underWay);
+    },
+    close: async () => {
+      ending.abort();
+      if (server.listening) await stop();
+    },
+  };
+}
+
+interface Forwarded {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+}
+
+interface Meeting {
+  readonly response: ServerResponse;
+  readonly forward: () => Promise<Forwarded>;
+  readonly wait: (delayMs: number) => Promise<void>;
+}
+
+async function meet(fault: Fault, { response, forward, wait }: Meeting): Promise<void> {
+  const { socket } = response;
+  switch (fault.type) {
+    case "none":
+      return reply(response, await forward());
+    case "reset-before":
+      socket?.resetAndDestroy();
+      return undefined;
+    case "reset-after":
+      await forward();
+      socket?.resetAndDestroy();
+      return undefined;
+    case "reset-and-apply-late":
+      socket?.resetAndDestroy();
+      await wait(fault.delayMs);
+      await forward();
+      return undefined;
+    case "delay-before":
+      await wait(fault.delayMs);
+      return reply(response, await forward());
+    case "delay-after": {
+      const answer = await forward();
+      await wait(fault.delayMs);
+      return reply(response, answer);
+    }
+    case "status": {
+      const { status, headers = {}, body = "" } = fault;
+      return reply(response, { status, headers, body: Buffer.from(body) });
+    }
+    case "cut-answer": {
+      const raw = toRaw(await forward());
+      socket?.end(raw.subarray(0, raw.length * (fault.part ?? 0.5)));
+      return undefined;
+    }
+  }
+}
+
+function reply(response: ServerResponse, { status, headers, body }: Forwarded): void {
+  response.writeHead(status, { ...headers, "content-length": body.length }).end(body);
+}
+
+function toRaw({ status, headers, body }: Forwarded): Buffer {
+  const fields = Object.entries({ ...headers, "content-length": body.length });
+  const lines = fields.map(([name, value]) => `${name}: ${String(value)}\r\n`).join("");
+  return Buffer.concat([Buffer.from(`HTTP/1.1 ${status} \r\n${lines}\r\n`), body]);
+}
+
+async function forward(target: string, request: ProxiedRequest): Promise<Forwarded> {
+  const { method, path, body } = request;
+  const headers = withoutHopByHop(request.headers);
+  const call = http.request(`${target}${path}`, { method, headers, agent: false });
+  call.end(body);
+  const [response] = (await once(call, "response")) as [IncomingMessage];
+  const { statusCode: status = 0 } = response;
+  return { status, headers: withoutHopByHop(response.headers), body: await buffer(response) };
+}
+
+/** Headers that belong to one connection. */
+function withoutHopByHop(headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
+  const own = new Set(["host", "connection", "keep-alive", "transfer-encoding"]);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
+}
+
+async function listen(server: http.Server, port: number): Promise<number> {
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
