@@ -4,10 +4,11 @@
  * @see https://github.com/binance/binance-public-data
  */
 
+import { Big } from "big.js";
 import { MAX_LINE_LENGTH } from "./lines.ts";
 import type { InputFault } from "../lib/errors.ts";
 import { parseTrade } from "../lib/trades/parse-trade.ts";
-import { formatTimestamp } from "../lib/trades/timestamp.ts";
+import { formatTimestamp, parseTimestamp } from "../lib/trades/timestamp.ts";
 import type { Trade } from "../lib/trades/trade.ts";
 
 /** What the lines themselves don't say. */
@@ -68,6 +69,14 @@ export function parseBinanceLine(
   if (side === undefined)
     return { fault: faultOf("is_buyer_maker", "expected True or False", isBuyerMaker) };
   return toTrade({ id, price, qty, timestamp, side }, context);
+}
+
+/** Writes a trade as a line of a spot file, with its time in microseconds. Without `\n`. */
+export function formatBinanceLine(trade: Trade): string {
+  const { trade_id: id, price, quantity, timestamp, side } = trade;
+  const quote = new Big(price).times(quantity).toFixed(8);
+  const isBuyerMaker = side === "SELL" ? "True" : "False";
+  return [id, price, quantity, quote, parseTimestamp(timestamp), isBuyerMaker, "True"].join(",");
 }
 
 const TIME_EXPECTED =

@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { shortPath } from "./folder.ts";
 import { openLogFile } from "./log-file.ts";
 
 export interface ChildOptions {
@@ -27,7 +28,7 @@ export interface Child {
   readonly logPath: string;
   /** Resolves when it has ended, however it did: `exit code 1`, `signal SIGKILL`. */
   readonly ended: Promise<string>;
-  /** Aborted, with an error that says what happened, when it ends without having been asked to. */
+  /** Aborted when it ends without having been asked to, with an error that says how, and its last words. */
   readonly died: AbortSignal;
   /** The last lines it printed, at most 20. */
   lastLines(): readonly string[];
@@ -72,11 +73,9 @@ export function startChild(options: ChildOptions): Child {
     killGroup(child.pid);
     await Promise.all(printed);
     log.close();
-    const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-    if (!isEnding) died.abort(new Error(`${options.name} ended by itself (${how})`));
-    return how;
+    return signal === null ? `exit code ${code}` : `signal ${signal}`;
   });
-  return {
+  const self: Child = {
     name: options.name,
     logPath: options.logPath,
     ended,
@@ -90,6 +89,19 @@ export function startChild(options: ChildOptions): Child {
       clearTimeout(timer);
     },
   };
+  void ended.then((how) => {
+    if (!isEnding) died.abort(childFailure(self, `ended by itself (${how})`));
+  });
+  return self;
+}
+
+/** An error for people: what happened to a child, where its log is, and its last lines. */
+export function childFailure(child: Child, what: string): Error {
+  const words = child
+    .lastLines()
+    .map((line) => `\n  | ${line}`)
+    .join("");
+  return new Error(`${child.name} ${what}; its log is ${shortPath(child.logPath)}${words}`);
 }
 
 function readLines(stream: Readable, onLine: (line: string) => void): Promise<unknown> {

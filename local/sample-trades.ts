@@ -234,8 +234,8 @@ function toTrade(market: Market, draft: Draft): Trade {
       side: draft.side,
       trade_conditions: market.assetClass === "EQUITY" ? [draft.lots < 100 ? "I" : "@"] : [],
       source_sequence: String(draft.id),
-      // Taken in as it was made: the sample is the same whenever it is made.
-      ingestion_timestamp: formatTimestamp(String(draft.micros)),
+      // Not the time of this run, or the sample would be another each time.
+      ingestion_timestamp: formatTimestamp(String(draft.micros + Math.round(draft.delayMicros))),
     },
     { now: 0 },
   );

@@ -1,6 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { currencyOfSymbol, parseBinanceLine, symbolOfFileName } from "../../local/binance.ts";
+import {
+  currencyOfSymbol,
+  formatBinanceLine,
+  parseBinanceLine,
+  symbolOfFileName,
+} from "../../local/binance.ts";
+import { makeSampleTrades } from "../../local/sample-trades.ts";
+import { parseTimestamp } from "../../lib/trades/timestamp.ts";
 
 const context = {
   symbol: "BTCUSDT",
@@ -177,6 +184,25 @@ describe("a line of a trades dump", () => {
         expect([trade?.price, trade?.quantity]).toEqual([write(price), write(quantity)]);
       }),
     );
+  });
+});
+
+describe("a line that was written", () => {
+  it("is read as the trade it was written from", () => {
+    const trades = makeSampleTrades({ date: "2026-11-21", count: 400 });
+    const crypto = trades.filter((trade) => trade.exchange === "BINANCE");
+    expect(crypto.length).toBeGreaterThan(200);
+    for (const trade of crypto) {
+      const { symbol, currency, ingestion_timestamp } = trade;
+      const now = Number(parseTimestamp(ingestion_timestamp));
+      const read = parseBinanceLine(formatBinanceLine(trade), 1, {
+        symbol,
+        exchange: "BINANCE",
+        currency,
+        now,
+      });
+      expect(read).toEqual({ trade });
+    }
   });
 });
 

@@ -64,7 +64,9 @@ describe("a child process", () => {
       `for (let i = 1; i <= 30; i++) console.log("line " + i); process.exitCode = 7;`,
     );
     await once(child.died, "abort");
-    expect(child.died.reason).toEqual(new Error("the child ended by itself (exit code 7)"));
+    const { message } = child.died.reason as Error;
+    expect(message).toContain("the child ended by itself (exit code 7); its log is ");
+    expect(message).toMatch(/line 29\n {2}\| line 30$/);
     expect(child.lastLines()).toHaveLength(20);
     expect(child.lastLines().at(-1)).toBe("line 30");
   });

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dayBefore, makeSampleTrades } from "../../local/sample-trades.ts";
+import { dayBefore, makeSampleTrades, type SampleOptions } from "../../local/sample-trades.ts";
 import type { Trade } from "../../lib/trades/trade.ts";
 
 const date = "2026-11-21";
@@ -15,9 +15,11 @@ function countOf<Key>(items: readonly Trade[], key: (trade: Trade) => Key): Map<
 
 describe("sample trades", () => {
   it("are the same for the same seed and day, and others for another", () => {
-    expect(makeSampleTrades({ date })).toEqual(day);
-    expect(makeSampleTrades({ date, seed: 2 })).not.toEqual(day);
-    expect(makeSampleTrades({ date: "2026-11-20" })).not.toEqual(day);
+    const make = (options: Partial<SampleOptions>) =>
+      JSON.stringify(makeSampleTrades({ date, count: 1_000, ...options }));
+    expect(make({ seed: 1 })).toBe(make({}));
+    expect(make({ seed: 2 })).not.toBe(make({}));
+    expect(make({ date: "2026-11-20" })).not.toBe(make({}));
   });
 
   it("are about 20,000, of crypto and equities", () => {
@@ -27,20 +29,25 @@ describe("sample trades", () => {
   });
 
   it("are each identified by exchange, symbol and id, on any two days", () => {
-    const both = [...day, ...makeSampleTrades({ date: "2026-11-22" })];
+    const both = [date, "2026-11-22"].flatMap((any) =>
+      makeSampleTrades({ date: any, count: 2_000 }),
+    );
     const ids = new Set(both.map((trade) => `${trade.exchange} ${trade.symbol} ${trade.trade_id}`));
     expect(ids.size).toBe(both.length);
   });
 
   it("are of that day in UTC, in order, ties in the order of their ids", () => {
-    for (const trades of bySymbol.values())
-      for (const [at, trade] of trades.entries()) {
-        const next = trades[at + 1];
-        expect(trade.timestamp.slice(0, 10)).toBe(date);
-        if (next === undefined) continue;
-        expect(trade.timestamp <= next.timestamp).toBe(true);
-        expect(BigInt(trade.trade_id) + 1n).toBe(BigInt(next.trade_id));
-      }
+    const wrong = [...bySymbol.values()].flatMap((trades) =>
+      trades.filter((trade, at) => {
+        const before = trades[at - 1] ?? trade;
+        return (
+          trade.timestamp.slice(0, 10) !== date ||
+          before.timestamp > trade.timestamp ||
+          (at > 0 && BigInt(before.trade_id) + 1n !== BigInt(trade.trade_id))
+        );
+      }),
+    );
+    expect(wrong).toEqual([]);
   });
 
   it("share moments, as real ones do: between a third and two thirds of each symbol's", () => {
@@ -52,14 +59,21 @@ describe("sample trades", () => {
     }
   });
 
+  it("are taken in milliseconds after they were made", () => {
+    const wrong = day.filter(({ timestamp, ingestion_timestamp: taken }) => {
+      const delayMs = Date.parse(taken) - Date.parse(timestamp);
+      return taken <= timestamp || delayMs > 100;
+    });
+    expect(wrong).toEqual([]);
+  });
+
   it("move in small steps, and stay near where they began", () => {
     for (const trades of bySymbol.values()) {
       const prices = trades.map((trade) => Number(trade.price));
       const [first = 0] = prices;
-      for (const [at, price] of prices.entries()) {
-        expect(Math.abs(price / (prices[at - 1] ?? price) - 1)).toBeLessThan(0.02);
-        expect(Math.abs(price / first - 1)).toBeLessThan(0.3);
-      }
+      const steps = prices.map((price, at) => Math.abs(price / (prices[at - 1] ?? price) - 1));
+      expect(Math.max(...steps)).toBeLessThan(0.02);
+      expect(Math.max(...prices.map((price) => Math.abs(price / first - 1)))).toBeLessThan(0.3);
     }
   });
 

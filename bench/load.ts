@@ -1,0 +1,169 @@
+/**
+ * How fast the loader is, against the most the same database takes of the same items: its own
+ * BatchWriteItem. Both work on a new database each time, run as the stack runs it: a process of its
+ * own, over HTTP, on disk.
+ *
+ *   node bench/load.ts [FILE] [--trades 20000] [--runs 5]
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  BatchWriteItemCommand,
+  DynamoDBClient,
+  paginateScan,
+  type AttributeValue,
+} from "@aws-sdk/client-dynamodb";
+import {
+  currencyOfSymbol,
+  formatBinanceLine,
+  parseBinanceLine,
+  symbolOfFileName,
+} from "../local/binance.ts";
+import {
+  LOCAL_CREDENTIALS,
+  openTrades,
+  startDatabase,
+  type OwnDatabase,
+} from "../local/database.ts";
+import { localFolder } from "../local/folder.ts";
+import { loadFile } from "../local/load-file.ts";
+import { NOTHING_LOADED } from "../local/load-state.ts";
+import { numberOption, parseOptions, runCommand } from "../local/options.ts";
+import { makeSampleTrades } from "../local/sample-trades.ts";
+import { openTradeFile } from "../local/trade-file.ts";
+import { loadConfig } from "../lib/config.ts";
+
+type Item = Record<string, AttributeValue>;
+
+const BATCH_ITEMS = 25;
+/** The number in flight at which dynalite takes most. */
+const BATCHES_IN_FLIGHT = 4;
+/** Share of the generated day that is BTCUSDT's. */
+const BTCUSDT_SHARE = 0.3;
+
+await runCommand("node bench/load.ts", main);
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions({
+    args: [...argv],
+    allowPositionals: true,
+    options: { trades: { type: "string" }, runs: { type: "string" } },
+  });
+  const trades = numberOption("trades", values.trades, { min: 100, max: 1e7, fallback: 20_000 });
+  const runs = numberOption("runs", values.runs, { min: 1, max: 100, fallback: 5 });
+  const scratch = mkdtempSync(join(tmpdir(), "k2-bench-"));
+  try {
+    const path = positionals[0] ?? writeTrades(scratch, trades);
+    console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, Node.js ${process.version}`);
+    const loads: number[] = [];
+    const batches: number[] = [];
+    for (let run = 1; run <= runs; run += 1) {
+      const { rate, items } = await withDatabase(scratch, async (database) => load(path, database));
+      loads.push(rate);
+      batches.push(await withDatabase(scratch, async (database) => batchWrite(items, database)));
+      console.log(
+        `run ${run}: load ${round(rate)} trades/s, BatchWriteItem ${round(batches.at(-1))} items/s`,
+      );
+    }
+    const [loaded, written] = [median(loads), median(batches)];
+    console.log(`median: load ${round(loaded)} trades/s, BatchWriteItem ${round(written)} items/s`);
+    console.log(`ratio: ${(loaded / written).toFixed(2)}`);
+    return 0;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function writeTrades(folder: string, count: number): string {
+  const day = makeSampleTrades({ date: "2026-11-21", count: Math.ceil(count / BTCUSDT_SHARE) });
+  const lines = day.filter((trade) => trade.symbol === "BTCUSDT").map(formatBinanceLine);
+  const path = join(folder, "BTCUSDT-trades-2026-11-21.csv");
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return path;
+}
+
+async function withDatabase<Result>(
+  scratch: string,
+  work: (database: OwnDatabase) => Promise<Result>,
+): Promise<Result> {
+  const folder = mkdtempSync(join(scratch, "database-"));
+  const database = await startDatabase(localFolder({ LOCAL_DIR: folder }));
+  try {
+    return await work(database);
+  } finally {
+    await database.child.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Loads the file as `npm run load` does; answers trades a second, and the items these became. */
+async function load(path: string, database: OwnDatabase): Promise<{ rate: number; items: Item[] }> {
+  const file = await openTradeFile(path);
+  const symbol = symbolOfFileName(file.csvName) ?? "BTCUSDT";
+  const context = {
+    symbol,
+    exchange: "BINANCE",
+    currency: currencyOfSymbol(symbol) ?? "USDT",
+    now: Date.now() * 1_000,
+  };
+  const trades = openTrades({ ...database, isOwn: true }, loadConfig({}));
+  try {
+    const startedAt = performance.now();
+    const { recorded } = await loadFile({
+      file,
+      from: NOTHING_LOADED,
+      parse: (line, lineNumber) => parseBinanceLine(line, lineNumber, context),
+      record: async (chunk) => trades.store.recordTrades(chunk),
+      onChunk: () => {},
+    });
+    const seconds = (performance.now() - startedAt) / 1_000;
+    return { rate: recorded / seconds, items: await readTradeItems(database) };
+  } finally {
+    trades.close();
+  }
+}
+
+/** The items that are trades: those in the index over all symbols. */
+async function readTradeItems(database: OwnDatabase): Promise<Item[]> {
+  const client = openClient(database);
+  const items: Item[] = [];
+  for await (const page of paginateScan({ client }, { TableName: database.table }))
+    items.push(...(page.Items ?? []).filter((item) => item["gpk"] !== undefined));
+  client.destroy();
+  return items;
+}
+
+/** Writes the items as fast as it goes; answers items a second. */
+async function batchWrite(items: readonly Item[], database: OwnDatabase): Promise<number> {
+  const client = openClient(database);
+  const batches = Array.from({ length: Math.ceil(items.length / BATCH_ITEMS) }, (_, at) =>
+    items.slice(at * BATCH_ITEMS, (at + 1) * BATCH_ITEMS),
+  ).values();
+  const writer = async () => {
+    for (const batch of batches)
+      await client.send(
+        new BatchWriteItemCommand({
+          RequestItems: { [database.table]: batch.map((Item) => ({ PutRequest: { Item } })) },
+        }),
+      );
+  };
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: BATCHES_IN_FLIGHT }, writer));
+  const seconds = (performance.now() - startedAt) / 1_000;
+  client.destroy();
+  return items.length / seconds;
+}
+
+function openClient({ endpoint }: OwnDatabase): DynamoDBClient {
+  return new DynamoDBClient({ endpoint, region: "us-east-1", credentials: LOCAL_CREDENTIALS });
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+function round(rate = 0): string {
+  return Math.round(rate).toLocaleString("en-US");
+}
