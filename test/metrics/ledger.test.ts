@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import type { Group } from "../../lib/metrics/family.ts";
+import {
+  DEFAULT_WINDOWS,
+  isLive,
+  lastPushSeconds,
+  refuseWindows,
+  type PushgatewayState,
+} from "../../lib/metrics/ledger.ts";
+
+describe("refuseWindows", () => {
+  it("takes the defaults", () => {
+    expect(refuseWindows(DEFAULT_WINDOWS)).toBeUndefined();
+  });
+
+  it.each([
+    { retireAfterSeconds: 1_770 },
+    { leaseSeconds: 1_800 },
+    { resendSeconds: 600 },
+    { persistenceSeconds: 600 },
+    { marginSeconds: 600 },
+    {
+      retireAfterSeconds: 9,
+      leaseSeconds: 1,
+      resendSeconds: 1,
+      persistenceSeconds: 0,
+      marginSeconds: 1,
+    },
+  ])("refuses %o, which could retire a live environment", (change) => {
+    expect(refuseWindows({ ...DEFAULT_WINDOWS, ...change })).toMatch(
+      /expected at least 10 s and more/,
+    );
+  });
+});
+
+describe("isLive", () => {
+  const state: PushgatewayState = {
+    url: "http://a",
+    horizonSeconds: 100,
+    offsetSeconds: 0,
+    heldUntilSeconds: 0,
+    tombstones: { folded: 150 },
+  };
+  const group = (instance: string, pushedAtSeconds: number, refusedAtSeconds = 0): Group => ({
+    key: { job: "s", instance },
+    pushedAtSeconds,
+    refusedAtSeconds,
+    families: [],
+  });
+
+  it.each([
+    { what: "pushed after the horizon", group: group("new", 101), expected: true },
+    { what: "pushed at the horizon", group: group("old", 100), expected: false },
+    { what: "folded, whenever pushed", group: group("folded", 200), expected: false },
+    { what: "only ever refused, after the horizon", group: group("new", 0, 101), expected: true },
+    {
+      what: "named like a property of every object",
+      group: group("toString", 101),
+      expected: true,
+    },
+  ])("a group $what: $expected", ({ group: one, expected }) => {
+    expect(isLive(one, state)).toBe(expected);
+  });
+
+  it("every group of a Pushgateway that the ledger does not know is live", () => {
+    expect(isLive(group("any", 1), undefined)).toBe(true);
+  });
+
+  it("takes a refused push for the last one only when none arrived", () => {
+    expect(lastPushSeconds(group("any", 5, 9))).toBe(5);
+    expect(lastPushSeconds(group("any", 0, 9))).toBe(9);
+  });
+});

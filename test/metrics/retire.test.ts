@@ -1,0 +1,204 @@
+import { describe, expect, it } from "vitest";
+import { createLog } from "../../lib/log.ts";
+import { DEFAULT_WINDOWS } from "../../lib/metrics/ledger.ts";
+import { retire, type RetireOptions } from "../../lib/metrics/retire.ts";
+import { scrape } from "../../lib/metrics/scrape.ts";
+import { createMemoryLedger } from "../support/memory-ledger.ts";
+import { createMemoryPushgateway, type MemoryPushgateway } from "../support/memory-pushgateway.ts";
+
+const START = 1_700_000_000;
+const MINUTE = 60;
+const WINDOW = DEFAULT_WINDOWS.retireAfterSeconds;
+
+/** Pushgateways, a ledger and a clock for each, which the test sets. */
+function createWorld(names: readonly string[] = ["a"]) {
+  const ourClock = { seconds: START };
+  const offsets = new Map<string, number>();
+  const urls = names.map((name) => `http://${name}`);
+  const gateways = new Map<string, MemoryPushgateway>();
+  const unreadable = new Set<string>();
+  const undeletable = new Set<string>();
+  for (const url of urls) {
+    const clock = () => ourClock.seconds + (offsets.get(url) ?? 0);
+    gateways.set(url, createMemoryPushgateway(url, clock));
+  }
+  const ledger = createMemoryLedger();
+  const gateway = (url = "http://a") => gateways.get(url) as MemoryPushgateway;
+  const open = (url: string) => ({
+    url,
+    readGroups: () =>
+      unreadable.has(url)
+        ? Promise.reject(new Error("unreadable"))
+        : Promise.resolve(gateway(url).snapshot()),
+    remove(key: Record<string, string>) {
+      if (undeletable.has(url)) return Promise.resolve(false);
+      gateway(url).remove(key);
+      return Promise.resolve(true);
+    },
+  });
+  const common = { service: "s", ledger, open, windows: DEFAULT_WINDOWS, timeoutMs: 1_000 };
+  const log = createLog({ level: "silent" });
+  const nowMs = () => ourClock.seconds * 1_000;
+  return {
+    ledger,
+    gateway,
+    unreadable,
+    undeletable,
+    wait: (seconds: number) => (ourClock.seconds += seconds),
+    setClock: (url: string, offset: number) => offsets.set(url, offset),
+    push(number: number, value: number, { url = "http://a", isClosed = false, key = {} } = {}) {
+      const body = `# HELP orders_total o\n# TYPE orders_total counter\norders_total ${value}\n# HELP level l\n# TYPE level gauge\nlevel 5\n# HELP metrics_closed c\n# TYPE metrics_closed gauge\nmetrics_closed ${isClosed ? 1 : 0}\n# HELP metrics_payload_samples p\n# TYPE metrics_payload_samples gauge\nmetrics_payload_samples 3\n`;
+      gateway(url).apply(
+        "put",
+        { job: "s", component: "c", instance: instance(number), ...key },
+        body,
+      );
+    },
+    retire: (options: Partial<RetireOptions> = {}) =>
+      retire({ ...common, urls, log, nowMs, ...options }),
+    async count() {
+      const page = await scrape({ ...common, urls });
+      const [sample] = page.find(({ name }) => name === "orders_total")?.samples ?? [];
+      return sample !== undefined && "value" in sample ? sample.value : 0;
+    },
+  };
+}
+
+const instance = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+
+describe("retire", () => {
+  it.each([
+    { what: "a closed group at once", silent: 0, isClosed: true, folded: 1 },
+    { what: "a group silent for longer than the window", silent: WINDOW + 1, folded: 1 },
+    { what: "not a group silent for the window", silent: WINDOW, folded: 0 },
+    { what: "not a live group", silent: MINUTE, folded: 0 },
+  ])("folds $what", async ({ silent, isClosed = false, folded }) => {
+    const world = createWorld();
+    await world.retire();
+    world.push(1, 7, { isClosed });
+    world.wait(silent);
+    expect(await world.retire()).toMatchObject({ folded, live: 1 - folded, deleted: folded });
+    expect(world.gateway().size).toBe(1 - folded);
+    expect(await world.count()).toBe(7);
+  });
+
+  it("leaves no group of 10,000 dead environments, and a ledger of one label set (promise 4)", async () => {
+    const world = createWorld();
+    for (let number = 0; number < 10_000; number += 1) world.push(number, 2);
+    world.wait(WINDOW + MINUTE);
+    expect(await world.retire()).toMatchObject({ folded: 10_000, deleted: 10_000, live: 0 });
+    expect(world.gateway().size).toBe(0);
+    expect(world.ledger.base.totals.flatMap(({ series }) => series)).toHaveLength(1);
+    expect(await world.count()).toBe(20_000);
+  });
+
+  it("forgets the tombstones when nobody can push under their ids any more", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    await world.retire();
+    expect(Object.keys(world.ledger.base.pushgateways[0]?.tombstones ?? {})).toHaveLength(1);
+    world.wait(2 * WINDOW);
+    await world.retire();
+    expect(Object.keys(world.ledger.base.pushgateways[0]?.tombstones ?? {})).toHaveLength(0);
+  });
+
+  it("counts a group once that two overlapping runs both saw", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    world.push(2, 5, { isClosed: true });
+    const runs = await Promise.all([world.retire(), world.retire(), world.retire()]);
+    expect(runs.map(({ folded }) => folded).sort((a, b) => a - b)).toEqual([0, 0, 2]);
+    expect(await world.count()).toBe(12);
+  });
+
+  it("deletes, and does not count, what a former run could not delete", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    world.undeletable.add("http://a");
+    expect(await world.retire()).toMatchObject({ folded: 1, deleted: 0 });
+    expect(await world.count()).toBe(7);
+    world.undeletable.clear();
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, deleted: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
+  it("ignores and deletes groups that a backup brought back", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    const backup = world.gateway().save();
+    await world.retire();
+    world.wait(3 * WINDOW);
+    await world.retire();
+    world.gateway().restore(backup);
+    expect(await world.count()).toBe(7);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, deleted: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
+  it("neither reads, folds nor deletes a group that is not of our form", async () => {
+    const world = createWorld();
+    world.push(1, 7, { key: { instance: "10.0.0.1:9100" }, isClosed: true });
+    world.wait(3 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 0, live: 0 });
+    expect(world.gateway().size).toBe(1);
+    expect(await world.count()).toBe(0);
+  });
+
+  it("lets gauges die with their group", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    await world.retire();
+    expect(world.ledger.base.totals.map(({ name }) => name)).toEqual(["orders_total"]);
+  });
+
+  it("keeps the state of a Pushgateway that can't be read, and goes on with the others", async () => {
+    const world = createWorld(["a", "b"]);
+    world.push(1, 7, { isClosed: true });
+    world.push(2, 5, { url: "http://b", isClosed: true });
+    await world.retire();
+    const before = world.ledger.base.pushgateways.find(({ url }) => url === "http://a");
+    world.unreadable.add("http://a");
+    world.push(3, 1, { url: "http://b", isClosed: true });
+    world.wait(WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 1, unread: 1 });
+    const after = world.ledger.base.pushgateways.find(({ url }) => url === "http://a");
+    expect(after).toEqual(before);
+  });
+
+  it("reads a Pushgateway that left the configuration until it is empty", async () => {
+    const world = createWorld(["a", "b"]);
+    world.push(1, 7, { url: "http://b" });
+    await world.retire();
+    const urls = ["http://a"];
+    await world.retire({ urls });
+    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a", "http://b"]);
+    world.wait(WINDOW + MINUTE);
+    expect(await world.retire({ urls })).toMatchObject({ folded: 1 });
+    await world.retire({ urls });
+    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a"]);
+    expect(await world.count()).toBe(7);
+  });
+
+  it("folds nothing silent for a window after a Pushgateway's clock was set forward", async () => {
+    const world = createWorld();
+    world.push(1, 7);
+    await world.retire();
+    world.setClock("http://a", 2 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 0, live: 1, clocksSet: 1 });
+    world.push(1, 8);
+    world.wait(WINDOW - MINUTE);
+    expect(await world.retire()).toMatchObject({ folded: 0, live: 1, clocksSet: 0 });
+    expect(await world.count()).toBe(8);
+  });
+
+  it("counts what is pushed after a Pushgateway's clock was set back", async () => {
+    const world = createWorld();
+    await world.retire();
+    world.wait(WINDOW);
+    await world.retire();
+    world.setClock("http://a", -5 * WINDOW);
+    world.push(1, 7);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 0, live: 1, clocksSet: 1 });
+    expect(await world.count()).toBe(7);
+  });
+});
