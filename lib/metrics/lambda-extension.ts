@@ -66,7 +66,7 @@ interface Answer {
   readonly text: string;
 }
 
-/** Calls over one connection that never keeps the process alive. */
+/** Calls over one connection. */
 function caller(runtimeApi: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   return (method: string, path: string, { headers, body, timeoutMs }: Call): Promise<Answer> =>
@@ -84,7 +84,8 @@ function caller(runtimeApi: string) {
           );
         },
       );
-      call.on("socket", (socket) => socket.unref());
+      // Waiting for the next event never keeps the process alive; registering must, or init would end.
+      call.on("socket", (socket) => (timeoutMs === undefined ? socket.unref() : socket.ref()));
       call.on("error", reject);
       if (timeoutMs !== undefined) {
         call.setTimeout(timeoutMs, () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));

@@ -1,0 +1,210 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Group } from "../../lib/metrics/family.ts";
+import { openPushgateway } from "../../lib/metrics/pushgateway.ts";
+import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
+import { createFunction, type FunctionOptions } from "../support/lambda/lambda-function.ts";
+import { needsRuntimeClient } from "../support/lambda/needs-runtime-client.ts";
+import { bundleMeasured, type MeasuredFunctionOptions } from "../support/measured-function.ts";
+import { startPushgateway, type TestPushgateway } from "../support/pushgateway.ts";
+
+needsRuntimeClient();
+
+let pushgateway: TestPushgateway;
+let proxy: FaultyProxy;
+beforeEach(async () => {
+  pushgateway = await startPushgateway();
+  proxy = await startFaultyProxy({ target: pushgateway.url });
+});
+afterEach(async () => {
+  await proxy.close();
+  await pushgateway.close();
+});
+
+const COUNTING = `async (event, context, metrics) => {
+  metrics.increment("orders", event.amount ?? 1);
+  return "done";
+}`;
+
+async function startFunction(
+  handler: string,
+  measured: Partial<MeasuredFunctionOptions> = {},
+  options: Partial<FunctionOptions> = {},
+) {
+  const bundle = await bundleMeasured(handler, { pushgatewayUrl: proxy.url, ...measured });
+  const lambda = createFunction({ ...bundle, ...options });
+  return {
+    lambda,
+    async [Symbol.asyncDispose]() {
+      await lambda.close();
+      bundle[Symbol.dispose]();
+    },
+  };
+}
+
+/** What the Pushgateway holds, read past the proxy. */
+async function readGroups(): Promise<Group[]> {
+  const client = openPushgateway({ url: pushgateway.url });
+  const { groups } = await client.readGroups("measured");
+  const all: Group[] = [];
+  for await (const group of groups) all.push(group);
+  client.close();
+  return all;
+}
+
+/** The sum of one metric over all groups, or over those with a label. */
+async function total(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+  let sum = 0;
+  for (const { families } of await readGroups()) {
+    for (const sample of families.find((family) => family.name === name)?.samples ?? []) {
+      const isMeant = Object.entries(labels).every(
+        ([label, value]) => sample.labels[label] === value,
+      );
+      if (isMeant && "value" in sample) sum += sample.value;
+    }
+  }
+  return sum;
+}
+
+describe("on Lambda, metrics leave after the response", () => {
+  it("answers before the push begins to be answered, and is exact after it", async () => {
+    await using fn = await startFunction(COUNTING);
+    for (let i = 0; i < 5; i += 1) {
+      proxy.inject({ type: "delay-after", delayMs: 300 });
+      const result = await fn.lambda.invoke({ amount: 2 });
+      expect(result.payload).toBe('"done"');
+      expect(result.environment.status).toBe("busy");
+      const end = await result.finished;
+      expect(end.outcome).toBe("completed");
+      expect(end.atMs - result.answeredAtMs).toBeGreaterThan(250);
+    }
+    expect(fn.lambda.environments).toHaveLength(1);
+    expect(await total("orders_total")).toBe(10);
+    expect(await total("lambda_invocations_total", { outcome: "success" })).toBe(5);
+    expect(await total("lambda_cold_starts_total")).toBe(1);
+    expect(await readGroups()).toHaveLength(1);
+  });
+
+  it("counts what many environments did", async () => {
+    await using fn = await startFunction(COUNTING, {}, { maxEnvironments: 4 });
+    const results = await Promise.all(Array.from({ length: 40 }, () => fn.lambda.invoke({})));
+    await Promise.all(results.map(({ finished }) => finished));
+    expect(await total("orders_total")).toBe(40);
+    expect(await readGroups()).toHaveLength(4);
+  });
+
+  it("closes the group at shutdown, with everything recorded", async () => {
+    await using fn = await startFunction(COUNTING, {
+      strategy: "adaptive({ intervalMs: 60_000 })",
+    });
+    for (let i = 0; i < 50; i += 1) await (await fn.lambda.invoke({})).finished;
+    expect(await total("orders_total")).toBeLessThan(50);
+    const [environment] = fn.lambda.environments;
+    if (environment !== undefined) await fn.lambda.shutdownEnvironment(environment);
+    expect(await total("orders_total")).toBe(50);
+    expect(await total("metrics_closed")).toBe(1);
+  });
+
+  it("flushes before a timeout kills the process, with outcome timeout", async () => {
+    const hanging = `async (event, context, metrics) => {
+      metrics.increment("orders");
+      if (event.hangs) await new Promise((resolve) => setTimeout(resolve, 60_000));
+    }`;
+    await using fn = await startFunction(hanging, {}, { timeoutMs: 1_500 });
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    const timedOut = await fn.lambda.invoke({ hangs: true });
+    expect((await timedOut.finished).outcome).toBe("timeout");
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    expect(await total("orders_total")).toBe(3);
+    expect(await total("lambda_invocations_total", { outcome: "timeout" })).toBe(1);
+    expect(await total("lambda_invocations_total", { outcome: "success" })).toBe(2);
+    expect(await readGroups()).toHaveLength(2);
+  });
+
+  it("counts an invocation that throws, and what it recorded", async () => {
+    const throwing = `async (event, context, metrics) => {
+      metrics.increment("orders");
+      throw new RangeError("no");
+    }`;
+    await using fn = await startFunction(throwing);
+    const result = await fn.lambda.invoke({});
+    expect(result.payload).toContain("RangeError");
+    await result.finished;
+    expect(await total("orders_total")).toBe(1);
+    expect(await total("lambda_invocations_total", { outcome: "error" })).toBe(1);
+  });
+
+  it("loses nothing while the Pushgateway is down, and changes no answer", async () => {
+    await using fn = await startFunction(COUNTING);
+    await proxy.refuseConnections();
+    for (let i = 0; i < 6; i += 1) {
+      const result = await fn.lambda.invoke({});
+      expect(result.payload).toBe('"done"');
+      expect((await result.finished).outcome).toBe("completed");
+    }
+    await proxy.acceptConnections();
+    const deadline = Date.now() + 10_000;
+    let sent = 6;
+    while ((await total("orders_total")) !== sent && Date.now() < deadline) {
+      await (
+        await fn.lambda.invoke({})
+      ).finished;
+      sent += 1;
+    }
+    expect(await total("orders_total")).toBe(sent);
+  });
+
+  it("never ends a function's time by a Pushgateway that hangs", async () => {
+    await using fn = await startFunction(COUNTING, { pushTimeoutMs: 30_000 }, { timeoutMs: 1_000 });
+    proxy.inject({ type: "delay-before", delayMs: 5_000 });
+    const result = await fn.lambda.invoke({});
+    expect(result.payload).toBe('"done"');
+    expect((await result.finished).outcome).toBe("completed");
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    await proxy.settled();
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    expect(await total("orders_total")).toBe(3);
+  });
+
+  it("pushes on a fresh connection when the idle one has died in a freeze", async () => {
+    await using fn = await startFunction(COUNTING);
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    await proxy.refuseConnections();
+    await proxy.acceptConnections();
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    expect(await total("orders_total")).toBe(2);
+    expect(await total("metrics_push_failures_total")).toBe(0);
+  });
+});
+
+describe("on Lambda Managed Instances, a timer flushes", () => {
+  it("counts overlapping invocations of several worker threads, each under an id of its own", async () => {
+    const slow = `async (event, context, metrics) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      metrics.increment("orders");
+    }`;
+    await using fn = await startFunction(
+      slow,
+      { isMultiConcurrent: true },
+      { multiConcurrent: { maxConcurrency: 8, workerCount: 2 }, maxEnvironments: 1 },
+    );
+    await Promise.all(Array.from({ length: 60 }, () => fn.lambda.invoke({})));
+    const deadline = Date.now() + 10_000;
+    while ((await total("orders_total")) !== 60 && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await total("orders_total")).toBe(60);
+    expect(await readGroups()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,76 @@
+/**
+ * A Lambda function that records metrics, bundled from the real code, for the stand-in to run.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import type { Bundle } from "./lambda/bundle.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export interface MeasuredFunctionOptions {
+  readonly pushgatewayUrl: string;
+  readonly strategy?: "everyInvocation" | "adaptive({ intervalMs: 60_000 })";
+  readonly isMultiConcurrent?: boolean;
+  readonly pushTimeoutMs?: number;
+}
+
+/**
+ * Bundles a function as the packaged ones are: one ES module.
+ * @param handler source of an async function of `event`, `context` and `metrics`.
+ */
+export async function bundleMeasured(
+  handler: string,
+  options: MeasuredFunctionOptions,
+): Promise<Bundle> {
+  const {
+    strategy = "everyInvocation",
+    isMultiConcurrent = false,
+    pushTimeoutMs = 1_000,
+  } = options;
+  const taskRoot = mkdtempSync(join(tmpdir(), "k2-measured-"));
+  await build({
+    stdin: {
+      resolveDir: ROOT,
+      loader: "ts",
+      contents: `
+        import { createLog } from "./lib/log.ts";
+        import { openEnvironment } from "./lib/metrics/environment.ts";
+        import { openFlusher } from "./lib/metrics/flusher.ts";
+        import { openPushgateway } from "./lib/metrics/pushgateway.ts";
+        import { adaptive, everyInvocation } from "./lib/metrics/strategy.ts";
+        import { withMetrics } from "./lib/metrics/with-metrics.ts";
+        const environment = openEnvironment({
+          service: "measured", stage: "test", component: "fn", version: "1", log: createLog(),
+          targets: [openPushgateway({ url: ${JSON.stringify(options.pushgatewayUrl)} })],
+          pushTimeoutMs: ${pushTimeoutMs},
+        });
+        const flusher = await openFlusher({
+          environment, strategy: ${strategy}, intervalMs: 50,
+          isMultiConcurrent: ${isMultiConcurrent},
+          runtimeApi: process.env.AWS_LAMBDA_RUNTIME_API,
+        });
+        export const handler = withMetrics(environment, flusher, ${handler});
+        void adaptive; void everyInvocation;
+      `,
+    },
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    mainFields: ["module", "main"],
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+    outfile: join(taskRoot, "index.mjs"),
+    logLevel: "error",
+  });
+  return {
+    taskRoot,
+    handler: "index.handler",
+    [Symbol.dispose]: () => rmSync(taskRoot, { recursive: true, force: true }),
+  };
+}
