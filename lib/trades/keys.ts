@@ -4,7 +4,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import { type Day, type Micros16, parseTimestamp } from "./timestamp.ts";
+import { type Day, dayOfTimestamp, type Micros16, microsOf } from "./timestamp.ts";
 import type { Trade } from "./trade.ts";
 
 export interface Key {
@@ -48,9 +48,12 @@ export function identityOf({ exchange, symbol, trade_id }: Identity): string {
 
 /** The trade's time, as sort keys have it. */
 export function timeOf(trade: Pick<Trade, "timestamp">): Micros16 {
-  const time = parseTimestamp(trade.timestamp);
-  if (time === undefined) throw new TypeError(`not a canonical timestamp: ${trade.timestamp}`);
-  return time;
+  return microsOf(trade.timestamp);
+}
+
+/** The UTC day of the trade. */
+export function dayOfTrade(trade: Pick<Trade, "timestamp">): Day {
+  return dayOfTimestamp(trade.timestamp);
 }
 
 /**

@@ -5,11 +5,11 @@
 import { foldDay, later, toDayItem } from "./day-totals.ts";
 import { encodeIdBlock, type IdBlock } from "./id-block.ts";
 import type { Journal } from "./journal.ts";
-import { idBlockKey, isSingleIdBlock, type Key, placeInBlock, timeOf } from "./keys.ts";
+import { dayOfTrade, idBlockKey, isSingleIdBlock, type Key, placeInBlock, timeOf } from "./keys.ts";
 import type { RecentDays } from "./recent-days.ts";
 import { blockName, type SymbolState } from "./symbol-state.ts";
 import { foldSymbol, toSymbolItem } from "./symbol-totals.ts";
-import { type Day, dayOf, parseTimestamp } from "./timestamp.ts";
+import { type Day, microsOf } from "./timestamp.ts";
 import { type Item, toTradeItem } from "./trade-item.ts";
 import type { Trade } from "./trade.ts";
 
@@ -67,7 +67,7 @@ function foldDays(
   trades: readonly Trade[],
   { shards, ttlDays }: CommitOptions,
 ): FoldedDays {
-  const byDay = Map.groupBy(trades, (trade) => dayOf(timeOf(trade)));
+  const byDay = Map.groupBy(trades, (trade) => dayOfTrade(trade));
   return new Map(
     [...byDay].map(([day, ofDay]) => {
       const expiry = ofDay.map((trade) => expiryOf(trade, ttlDays)).reduce(later);
@@ -107,7 +107,7 @@ async function toTradeItems(
     recentShards.set(day, await recentDays.shardsOf(day, expiry));
   const count = state.position.totals?.count ?? 0;
   return trades.map((trade, index) => {
-    const day = dayOf(timeOf(trade));
+    const day = dayOfTrade(trade);
     return toTradeItem(trade, {
       platformSequence: count + index + 1,
       shards: days.get(day)?.shards ?? 1,
@@ -120,6 +120,5 @@ async function toTradeItems(
 /** Epoch seconds; undefined: never. */
 function expiryOf(trade: Trade, ttlDays: number): number | undefined {
   if (ttlDays === 0) return undefined;
-  const ingested = parseTimestamp(trade.ingestion_timestamp) ?? "0";
-  return Number(ingested.slice(0, -6)) + ttlDays * SECONDS_PER_DAY;
+  return Number(microsOf(trade.ingestion_timestamp).slice(0, -6)) + ttlDays * SECONDS_PER_DAY;
 }

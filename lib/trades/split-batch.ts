@@ -3,10 +3,18 @@
  * first trade of an identity wins, in the table and within the batch.
  */
 
-import { identityOf, type Key, shardOf, timeOf, tradePartition, tradeSortKey } from "./keys.ts";
+import {
+  dayOfTrade,
+  identityOf,
+  type Key,
+  shardOf,
+  timeOf,
+  tradePartition,
+  tradeSortKey,
+} from "./keys.ts";
 import { type SymbolState, timeOfIdentity } from "./symbol-state.ts";
 import type { Table } from "./table.ts";
-import { dayOf, formatTimestamp } from "./timestamp.ts";
+import { formatTimestamp } from "./timestamp.ts";
 import { TERM_ATTRIBUTES, type Terms, termsOf } from "./trade-item.ts";
 import type { Trade } from "./trade.ts";
 
@@ -67,7 +75,7 @@ async function readStored(
   for (const trade of trades) {
     const time = timeOf(trade);
     if (timeOfIdentity(state, trade) !== time) continue;
-    const day = dayOf(time);
+    const day = dayOfTrade(trade);
     const shard = shardOf(trade, state.days.get(day)?.shards ?? 1);
     const sk = tradeSortKey({ ...trade, time });
     keys.set(sk, { pk: tradePartition(state.symbol, day, shard), sk });

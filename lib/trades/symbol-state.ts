@@ -5,10 +5,10 @@
 
 import { decodeIdBlock, type IdBlock } from "./id-block.ts";
 import { type DayTotals, fromDayItem } from "./day-totals.ts";
-import { dayKey, idBlockKey, type Identity, type Key, placeInBlock, timeOf } from "./keys.ts";
+import { dayKey, dayOfTrade, idBlockKey, type Identity, type Key, placeInBlock } from "./keys.ts";
 import type { LogPosition } from "./symbol-log.ts";
 import type { Table } from "./table.ts";
-import { type Day, dayOf, type Micros16 } from "./timestamp.ts";
+import type { Day, Micros16 } from "./timestamp.ts";
 import { type Item, text } from "./trade-item.ts";
 import type { Trade } from "./trade.ts";
 
@@ -43,7 +43,7 @@ export async function readFor(
   const missing: Key[] = [];
   for (const trade of trades) {
     const key = idBlockKey(trade);
-    const day = dayOf(timeOf(trade));
+    const day = dayOfTrade(trade);
     if (!blocks.has(blockName(key))) missing.push(key);
     if (!days.has(day)) missing.push(dayKey(state.symbol, day));
     blocks.set(blockName(key), blocks.get(blockName(key)) ?? new Map());

@@ -28,19 +28,18 @@ export interface SymbolInfo {
   readonly trade_count: number;
 }
 
-/** Folds a symbol's new trades into its totals. */
+/** Folds a symbol's new trades, at least one, into its totals. */
 export function foldSymbol(
   before: SymbolTotals | undefined,
   trades: readonly Trade[],
 ): SymbolTotals {
   const times = trades.map(timeOf);
   if (before !== undefined) times.push(before.first, before.last);
-  times.sort();
   const exchanges = new Set([...(before?.exchanges ?? []), ...trades.map((t) => t.exchange)]);
   return {
     exchanges: [...exchanges].slice(0, MAX_EXCHANGES),
-    first: times.at(0) ?? "",
-    last: times.at(-1) ?? "",
+    first: times.reduce((a, b) => (a < b ? a : b)),
+    last: times.reduce((a, b) => (a > b ? a : b)),
     count: (before?.count ?? 0) + trades.length,
   };
 }

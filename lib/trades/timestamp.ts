@@ -39,15 +39,32 @@ export function parseTimestamp(text: string): Micros16 | undefined {
   return /^[1-9]\d{15}$/.test(digits) ? digits : undefined;
 }
 
+/**
+ * Reads a time in the form that `formatTimestamp` writes, in a fraction of the time that any form
+ * takes.
+ * @throws {TypeError} when it is in another.
+ */
+export function microsOf(timestamp: string): Micros16 {
+  const digits = `${Date.parse(`${timestamp.slice(0, 23)}Z`)}${timestamp.slice(23, -1)}`;
+  if (timestamp.length !== 27 || !/^[1-9]\d{15}$/.test(digits))
+    throw new TypeError(`not a canonical timestamp: ${timestamp}`);
+  return digits;
+}
+
 /** Writes a time as ISO 8601 in UTC with six digits and `Z`. */
 export function formatTimestamp(time: Micros16): string {
   const millis = new Date(Number(time.slice(0, 13))).toISOString();
   return `${millis.slice(0, -1)}${time.slice(13)}Z`;
 }
 
-/** The UTC day a time falls on. */
+/** The UTC day that a time falls on. */
 export function dayOf(time: Micros16): Day {
-  return new Date(Number(time.slice(0, 13))).toISOString().slice(0, 10).replaceAll("-", "");
+  return dayOfTimestamp(formatTimestamp(time));
+}
+
+/** The UTC day of a time in the form that `formatTimestamp` writes. */
+export function dayOfTimestamp(timestamp: string): Day {
+  return timestamp.slice(0, 4) + timestamp.slice(5, 7) + timestamp.slice(8, 10);
 }
 
 /** The first microsecond after a UTC day. */

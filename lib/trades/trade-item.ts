@@ -6,6 +6,7 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { canonicalDecimal } from "./decimal.ts";
 import {
+  dayOfTrade,
   parseTradeSortKey,
   recentPartition,
   shardOf,
@@ -14,7 +15,7 @@ import {
   tradeSortKey,
 } from "./keys.ts";
 import { messageIdOf } from "./message-id.ts";
-import { dayOf, formatTimestamp, parseTimestamp } from "./timestamp.ts";
+import { formatTimestamp, microsOf } from "./timestamp.ts";
 import type { RecordedTrade, Trade } from "./trade.ts";
 
 export type Item = Record<string, AttributeValue>;
@@ -50,7 +51,7 @@ export const TERM_ATTRIBUTES: readonly string[] = ["sk", "a", "p", "q", "c", "s"
 /** Makes the item of a trade that is new. */
 export function toTradeItem(trade: Trade, options: TradeItemOptions): Item {
   const time = timeOf(trade);
-  const day = dayOf(time);
+  const day = dayOfTrade(trade);
   return {
     pk: { S: tradePartition(trade.symbol, day, shardOf(trade, options.shards)) },
     sk: { S: tradeSortKey({ ...trade, time }) },
@@ -61,7 +62,7 @@ export function toTradeItem(trade: Trade, options: TradeItemOptions): Item {
     q: { N: trade.quantity },
     c: { S: trade.currency },
     s: { S: trade.side },
-    i: { N: parseTimestamp(trade.ingestion_timestamp) ?? "0" },
+    i: { N: microsOf(trade.ingestion_timestamp) },
     n: { N: String(options.platformSequence) },
     ...optionalAttributes(trade),
     ...(options.expiry === undefined ? {} : { ttl: { N: String(options.expiry) } }),
