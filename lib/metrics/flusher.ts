@@ -95,11 +95,14 @@ function flushByTimer(environment: Environment, intervalMs: number): Flusher {
   return { mode: "timer", afterInvocation: () => Promise.resolve() };
 }
 
-/** The last flush: it closes the group, so that it can be retired at once. */
+/**
+ * The last flush: it closes the group, so that it can be retired at once. Then the signal takes its
+ * course: `process.exit` would wait for the thread in which the runtime client polls, until SIGKILL.
+ */
 function flushAtShutdown(environment: Environment): void {
   process.once("SIGTERM", () => {
     const flushed = environment.flush({ isClosing: true, timeoutMs: SHUTDOWN_TIMEOUT_MS });
-    void flushed.finally(() => process.exit(0));
+    void flushed.finally(() => process.kill(process.pid, "SIGTERM"));
   });
 }
 
