@@ -4,6 +4,7 @@
  */
 
 import type { MetricDefinition } from "./definition.ts";
+import { REFUSAL_REASONS } from "./refusal.ts";
 
 /** Query times in milliseconds: DynamoDB answers in single ones, so the bounds start below 1. */
 export const QUERY_MILLISECONDS = [
@@ -151,6 +152,7 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
     type: "counter",
     help: "Samples that were not recorded as asked, by reason.",
     labels: ["reason"],
+    zeros: REFUSAL_REASONS.map((reason) => ({ reason })),
   },
   {
     name: "metrics_uncertain_total",
@@ -163,6 +165,33 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
     type: "counter",
     help: "Flushes made because an invocation came near its deadline.",
     zeros: [{}],
+  },
+  {
+    name: "metrics_retirements_total",
+    type: "counter",
+    help: "Retirement runs, by outcome.",
+    labels: ["outcome"],
+  },
+  {
+    name: "metrics_retired_groups_total",
+    type: "counter",
+    help: "Groups of former environments folded into the ledger.",
+  },
+  {
+    name: "metrics_ghost_groups_total",
+    type: "counter",
+    help: "Groups found that counted no more, left by a deletion that failed, a backup or a late push.",
+  },
+  {
+    name: "metrics_clock_steps_total",
+    type: "counter",
+    help: "Times a Pushgateway's clock was found set.",
+  },
+  {
+    name: "metrics_retirement_duration_seconds",
+    type: "histogram",
+    help: "Time a retirement run took.",
+    buckets: DURATION_SECONDS,
   },
   {
     name: "build_info",

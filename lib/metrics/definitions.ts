@@ -4,30 +4,34 @@
  */
 
 import { COMMON_METRICS, defaultBuckets } from "./catalogue.ts";
+import { isSameDefinition, labelKey, sampleNames, type MetricDefinition } from "./definition.ts";
+import type { LabelSet, MetricType } from "./family.ts";
 import {
-  isSameDefinition,
-  labelKey,
+  isRefusal,
+  refusal,
   refuseDefinition,
   refuseLabels,
-  sampleNames,
-  type MetricDefinition,
+  refuseValue,
   type Refusal,
-} from "./definition.ts";
-import type { LabelSet, MetricType } from "./family.ts";
+} from "./refusal.ts";
 
 export interface Definitions {
-  /** The definition of a name, registered on first use with these label names; or why not. */
-  resolve(type: MetricType, name: string, labels: LabelSet): MetricDefinition | Refusal;
-  /** Adds a definition; an equal one is there already, a different one is refused. */
-  register(definition: MetricDefinition): Refusal | undefined;
-  /** The label set to record under: the given one, or the overflow one beyond the cap; or why neither. */
-  admit(definition: MetricDefinition, labels: LabelSet): Admission | Refusal;
-  all(): Iterable<MetricDefinition>;
+  /**
+   * Where a sample goes: its family, registered on first use with these label names, and the label
+   * set to record under, the overflow one beyond the cap; or why it is not taken. A counter's name
+   * gets `_total` if it lacks it. A sample that is refused leaves nothing behind.
+   */
+  admit(type: MetricType, name: string, value: number, labels: LabelSet): Admission | Refusal;
+  all(): MetricDefinition[];
+  /** Why some of the definitions given at the start are not known. */
+  readonly refused: readonly Refusal[];
 }
 
 export interface Admission {
+  readonly definition: MetricDefinition;
   /** Tells the label set from all others of its family. */
   readonly key: string;
+  /** In the definition's order; never the caller's own object. */
   readonly labels: LabelSet;
   /** Set when the cap sent the sample to the overflow series. */
   readonly overflow?: Refusal;
@@ -37,7 +41,7 @@ export interface Admission {
 export const OVERFLOW_LABEL_VALUE = "overflow";
 
 /** More families than this from one environment is a mistake, such as an id in a name. */
-const MAX_FAMILIES = 500;
+export const MAX_FAMILIES = 500;
 
 export interface DefinitionsOptions {
   /** Known beside the common ones; an entry of the same name replaces the common one. */
@@ -46,62 +50,98 @@ export interface DefinitionsOptions {
   readonly maxLabelSets: number;
 }
 
-/** Opens the definitions with the common metrics and the service's own in them. */
-export function createDefinitions(options: DefinitionsOptions): Definitions {
-  const byName = new Map<string, MetricDefinition>();
-  const bySample = new Map<string, MetricDefinition>();
-  const labelSets = new Map<string, Set<string>>();
+interface Family {
+  readonly definition: MetricDefinition;
+  /** The label sets seen so far, by key. */
+  readonly admitted: Map<string, Admission>;
+}
 
-  const register = (definition: MetricDefinition): Refusal | undefined => {
-    const known = byName.get(definition.name);
-    if (known !== undefined)
-      return isSameDefinition(known, definition) ? undefined : differs(known);
-    const refusal = refuseDefinition(definition) ?? clash(definition, bySample);
-    if (refusal !== undefined) return refusal;
-    if (byName.size >= MAX_FAMILIES) return tooMany(definition.name);
-    byName.set(definition.name, definition);
-    labelSets.set(definition.name, new Set());
+/** Opens the definitions with the common metrics and the service's own in them. */
+export function createDefinitions({ metrics = [], maxLabelSets }: DefinitionsOptions): Definitions {
+  const families = new Map<string, Family>();
+  const bySample = new Map<string, MetricDefinition>();
+
+  const register = (given: MetricDefinition): Family | Refusal => {
+    const wrong = refuseDefinition(given);
+    if (wrong !== undefined) return wrong;
+    const definition = complete(given);
+    const known = families.get(definition.name);
+    if (known !== undefined) {
+      return isSameDefinition(known.definition, definition) ? known : differs(known.definition);
+    }
+    const other = clash(definition, bySample) ?? tooMany(definition, families.size);
+    if (other !== undefined) return other;
+    const family = { definition, admitted: new Map<string, Admission>() };
+    families.set(definition.name, family);
     for (const name of sampleNames(definition)) bySample.set(name, definition);
-    return undefined;
+    return family;
   };
 
-  const own = new Map(options.metrics?.map((metric) => [metric.name, metric]));
-  const common = COMMON_METRICS.filter((metric) => !own.has(metric.name));
-  for (const definition of [...common, ...own.values()]) register(definition);
+  const own = new Set(metrics.map(({ name }) => name));
+  const common = COMMON_METRICS.filter(({ name }) => !own.has(name));
+  const refused = [...common, ...metrics].map(register).filter(isRefusal);
 
   return {
-    register,
-    resolve(type, given, labels) {
+    refused,
+    all: () => [...families.values()].map(({ definition }) => definition),
+    admit(type, given, value, givenLabels) {
+      const wrongShape = refuseShape(given, givenLabels);
+      if (wrongShape !== undefined) return wrongShape;
       const name = type === "counter" && !given.endsWith("_total") ? `${given}_total` : given;
-      const known = byName.get(name);
-      if (known !== undefined) return known.type === type ? known : differs(known);
-      const definition = firstUse(type, name, labels);
-      return register(definition) ?? definition;
+      // Read once: what is checked is what is kept, whatever the caller's object is or becomes.
+      const labels = { ...givenLabels };
+      const known = families.get(name);
+      const definition = known?.definition ?? firstUse(type, name, labels);
+      if (definition.type !== type) return differs(definition);
+      const wrong = refuseValue(definition, value) ?? refuseLabels(definition, labels);
+      if (wrong !== undefined) return wrong;
+      const family = known ?? register(definition);
+      return isRefusal(family) ? family : admitLabels(family, labels, maxLabelSets);
     },
-    admit(definition, labels) {
-      const refusal = refuseLabels(definition, labels);
-      if (refusal !== undefined) return refusal;
-      const known = labelSets.get(definition.name);
-      const key = labelKey(definition, labels);
-      if (known === undefined || known.has(key)) return { key, labels };
-      if (known.size < options.maxLabelSets) {
-        known.add(key);
-        return { key, labels };
-      }
-      return overflow(definition, options.maxLabelSets);
-    },
-    all: () => byName.values(),
   };
 }
 
+function refuseShape(name: unknown, labels: unknown): Refusal | undefined {
+  if (typeof name !== "string") return refusal("invalid_name", name, "expected text");
+  if (typeof labels === "object" && labels !== null) return undefined;
+  return refusal("invalid_label", name, "labels: expected an object");
+}
+
 function firstUse(type: MetricType, name: string, labels: LabelSet): MetricDefinition {
-  return {
-    name,
-    type,
-    help: `${name}, registered on first use.`,
-    labels: Object.keys(labels).sort(),
-    ...(type === "histogram" ? { buckets: defaultBuckets(name) } : {}),
-  };
+  const help = `${name}, registered on first use.`;
+  return { name, type, help, labels: Object.keys(labels).sort() };
+}
+
+/** A histogram that says no buckets has those of its unit. */
+function complete(definition: MetricDefinition): MetricDefinition {
+  const { name, type, buckets = defaultBuckets(name) } = definition;
+  return type === "histogram" ? { ...definition, buckets } : definition;
+}
+
+/** The family's known label set, a new one, or beyond the cap the overflow one. */
+function admitLabels(
+  { definition, admitted }: Family,
+  labels: LabelSet,
+  maxLabelSets: number,
+): Admission {
+  const key = labelKey(definition, labels);
+  const known = admitted.get(key);
+  if (known !== undefined) return known;
+  if (admitted.size >= maxLabelSets) return overflow(definition, maxLabelSets);
+  const admission = { definition, key, labels: labelSet(definition, (name) => labels[name] ?? "") };
+  admitted.set(key, admission);
+  return admission;
+}
+
+function overflow(definition: MetricDefinition, maxLabelSets: number): Admission {
+  const labels = labelSet(definition, () => OVERFLOW_LABEL_VALUE);
+  const problem = `expected at most ${maxLabelSets} label sets; more go to one series, "${OVERFLOW_LABEL_VALUE}"`;
+  const refused = refusal("too_many_label_sets", definition.name, problem);
+  return { definition, key: labelKey(definition, labels), labels, overflow: refused };
+}
+
+function labelSet(definition: MetricDefinition, valueOf: (name: string) => string): LabelSet {
+  return Object.fromEntries((definition.labels ?? []).map((name) => [name, valueOf(name)]));
 }
 
 /** Refuses `x_count` beside a histogram `x`: the Pushgateway rejects a push that holds both. */
@@ -113,29 +153,16 @@ function clash(
     .map((name) => bySample.get(name))
     .find((found) => found !== undefined);
   if (other === undefined) return undefined;
-  const detail = `metric ${definition.name}: its samples clash with those of ${other.type} ${other.name}`;
-  return { reason: "name_clash", detail };
+  const problem = `its samples clash with those of ${other.type} ${other.name}`;
+  return refusal("name_clash", definition.name, problem);
 }
 
-function differs(known: MetricDefinition): Refusal {
-  const labels = `{${(known.labels ?? []).join(", ")}}`;
-  const detail = `metric ${known.name}: expected the ${known.type} with labels ${labels} that it already is`;
-  return { reason: "type_conflict", detail };
+function differs({ name, type, labels = [] }: MetricDefinition): Refusal {
+  const problem = `expected the ${type} with labels {${labels.join(", ")}} that it already is`;
+  return refusal("type_conflict", name, problem);
 }
 
-function tooMany(name: string): Refusal {
-  const detail = `metric ${name}: expected at most ${MAX_FAMILIES} families in one environment`;
-  return { reason: "invalid_name", detail };
-}
-
-function overflow(definition: MetricDefinition, maxLabelSets: number): Admission {
-  const labels = Object.fromEntries(
-    (definition.labels ?? []).map((label) => [label, OVERFLOW_LABEL_VALUE]),
-  );
-  const detail = `metric ${definition.name}: expected at most ${maxLabelSets} label sets; more go to one series, "${OVERFLOW_LABEL_VALUE}"`;
-  return {
-    key: labelKey(definition, labels),
-    labels,
-    overflow: { reason: "too_many_label_sets", detail },
-  };
+function tooMany({ name }: MetricDefinition, families: number): Refusal | undefined {
+  if (families < MAX_FAMILIES) return undefined;
+  return refusal("too_many_families", name, `expected at most ${MAX_FAMILIES} in one environment`);
 }

@@ -8,8 +8,8 @@ import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { systemClock, type Clock } from "./clock.ts";
-import { createDefinitions } from "./definitions.ts";
-import type { MetricDefinition, Refusal } from "./definition.ts";
+import { createDefinitions, type Admission, type Definitions } from "./definitions.ts";
+import type { MetricDefinition } from "./definition.ts";
 import type { LabelSet } from "./family.ts";
 import { createMetricsClient, type InvocationMetrics } from "./metrics-client.ts";
 import {
@@ -19,6 +19,7 @@ import {
   type PushEvent,
   type PushTarget,
 } from "./pusher.ts";
+import { isRefusal, refusal, type Refusal } from "./refusal.ts";
 import { createTotals } from "./totals.ts";
 
 export interface EnvironmentOptions {
@@ -79,9 +80,9 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
   let isFailing = false;
 
   const own = createMetricsClient(definitions, () => {});
-  const report = ({ reason, detail }: Refusal) => {
+  const report = ({ reason, metric, detail }: Refusal) => {
     own.increment("metrics_client_errors_total", 1, { reason });
-    if (!isFirst(logged, `${reason} ${detail}`)) return;
+    if (!isFirst(logged, `${reason} ${metric}`)) return;
     log.warn("a sample was not recorded as asked", { reason, detail, component });
   };
   const refuse = (refusal: Refusal) => {
@@ -100,10 +101,7 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
         isFailing = true;
         return;
       case "rejected":
-        report({
-          reason: "rejected_by_pushgateway",
-          detail: `metric ${event.family}: ${event.detail}`,
-        });
+        report(refusal("rejected_by_pushgateway", event.family, event.detail));
         return;
       case "uncertain":
         own.increment("metrics_uncertain_total", event.samples);
@@ -144,9 +142,10 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     }
   };
 
-  for (const definition of definitions.all()) {
-    const zeros = [...(definition.zeros ?? []), ...(options.zeros?.[definition.name] ?? [])];
-    for (const labels of zeros) totals.initialise(definition, labels);
+  for (const wrong of definitions.refused) refuse(wrong);
+  for (const admission of admitZeros(definitions, options.zeros)) {
+    if (isRefusal(admission)) refuse(admission);
+    else totals.initialise(admission);
   }
   own.gauge("build_info", 1, { version });
 
@@ -170,6 +169,21 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     merge,
     flush,
   };
+}
+
+/** The series to start at 0: those in the definitions, then those given beside them. */
+function admitZeros(
+  definitions: Definitions,
+  beside: Readonly<Record<string, readonly LabelSet[]>> = {},
+): (Admission | Refusal)[] {
+  const known = new Map(definitions.all().map((definition) => [definition.name, definition]));
+  const inDefinitions = [...known.values()].map(({ name, zeros = [] }) => ({ name, zeros }));
+  const given = Object.entries(beside).map(([name, zeros]) => ({ name, zeros }));
+  return [...inDefinitions, ...given].flatMap(({ name, zeros }) => {
+    const type = known.get(name)?.type;
+    if (type === undefined) return refusal("invalid_name", name, "zeros: expected a known metric");
+    return zeros.map((labels) => definitions.admit(type, name, 0, labels));
+  });
 }
 
 function resultOf(outcome: { outcome: string; status?: number }): string {

@@ -7,6 +7,7 @@
 import { Registry, type Metric } from "prom-client";
 import { cumulativeCounts, observeValue, zeroAmount, type Amount } from "./amount.ts";
 import type { MetricDefinition } from "./definition.ts";
+import type { Admission } from "./definitions.ts";
 import { roundSum } from "./exact-sum.ts";
 import type { LabelSet } from "./family.ts";
 
@@ -27,8 +28,8 @@ export interface RecordedFamily {
 }
 
 export interface InvocationRegistry {
-  /** Records a value that was found good. @param key the label set's key in its family. */
-  record(definition: MetricDefinition, key: string, labels: LabelSet, value: number): void;
+  /** Records a value that was found good. */
+  record(admission: Admission, value: number): void;
   /** Everything recorded since the last call; the registry starts over. */
   collect(): Iterable<RecordedFamily>;
   /** The Prometheus text format 0.0.4, as prom-client writes it. */
@@ -40,7 +41,7 @@ export function createInvocationRegistry(): InvocationRegistry {
   let families = new Map<MetricDefinition, Map<string, RecordedSeries>>();
 
   return {
-    record(definition, key, labels, value) {
+    record({ definition, key, labels }, value) {
       let family = families.get(definition);
       if (family === undefined) families.set(definition, (family = new Map()));
       let series = family.get(key);

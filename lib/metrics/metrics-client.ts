@@ -3,10 +3,10 @@
  * invocation. Nothing here ever throws into a handler, unless strict mode was asked for.
  */
 
-import { refuseValue, type Refusal } from "./definition.ts";
-import type { Definitions } from "./definitions.ts";
+import type { Admission, Definitions } from "./definitions.ts";
 import type { LabelSet, MetricType } from "./family.ts";
 import { createInvocationRegistry, type RecordedFamily } from "./invocation-registry.ts";
+import { isRefusal, refusal, type Refusal } from "./refusal.ts";
 
 export interface MetricsClient {
   /** Adds to a counter. `name` gets `_total` if it lacks it. @param value at least 0; default 1. */
@@ -41,15 +41,33 @@ export function createMetricsClient(
 ): InvocationMetrics {
   const registry = createInvocationRegistry();
 
-  const record = (type: MetricType, name: string, value: number, labels: LabelSet) => {
-    const definition = definitions.resolve(type, name, labels);
-    if ("reason" in definition) return refuse(definition);
-    const wrongValue = refuseValue(definition, value);
-    if (wrongValue !== undefined) return refuse(wrongValue);
-    const admission = definitions.admit(definition, labels);
-    if ("reason" in admission) return refuse(admission);
+  const record = (
+    type: MetricType,
+    name: string,
+    value: number,
+    labels: LabelSet,
+    more?: LabelSet,
+  ) => {
+    const admission = admit(type, name, value, labels, more);
+    if (isRefusal(admission)) return refuse(admission);
     if (admission.overflow !== undefined) refuse(admission.overflow);
-    registry.record(definition, admission.key, admission.labels, value);
+    registry.record(admission, value);
+  };
+
+  /** Whatever a caller passes in place of a name or labels, nothing it does when read comes through. */
+  const admit = (
+    type: MetricType,
+    name: string,
+    value: number,
+    labels: LabelSet,
+    more?: LabelSet,
+  ): Admission | Refusal => {
+    try {
+      const all = more === undefined ? labels : { ...labels, ...more };
+      return definitions.admit(type, name, value, all);
+    } catch {
+      return refusal("internal", name, "reading its labels threw");
+    }
   };
 
   return {
@@ -58,10 +76,11 @@ export function createMetricsClient(
     histogram: (name, value, labels = {}) => record("histogram", name, value, labels),
     timer(name, labels = {}) {
       const startMs = performance.now();
-      const unitMs = name.endsWith("_milliseconds") ? 1 : 1_000;
-      return (more = {}) => {
-        const value = (performance.now() - startMs) / unitMs;
-        record("histogram", name, value, { ...labels, ...more });
+      const isInMilliseconds = typeof name === "string" && name.endsWith("_milliseconds");
+      return (more) => {
+        const elapsedMs = performance.now() - startMs;
+        const value = isInMilliseconds ? elapsedMs : elapsedMs / 1_000;
+        record("histogram", name, value, labels, more);
         return value;
       };
     },

@@ -5,7 +5,8 @@
  */
 
 import { addAmount, cumulativeCounts, zeroAmount, type Amount } from "./amount.ts";
-import { labelKey, type MetricDefinition } from "./definition.ts";
+import type { MetricDefinition } from "./definition.ts";
+import type { Admission } from "./definitions.ts";
 import { roundSum } from "./exact-sum.ts";
 import type { LabelSet } from "./family.ts";
 import type { RecordedFamily } from "./invocation-registry.ts";
@@ -13,7 +14,7 @@ import { formatHeader, formatHistogramSeries, formatSeries, formatValue } from "
 
 export interface Totals {
   /** Makes a series with value 0, unless it is there. */
-  initialise(definition: MetricDefinition, labels: LabelSet): void;
+  initialise(admission: Admission): void;
   /** Adds what an invocation recorded to the pending sums; a gauge's value replaces the last. */
   merge(recorded: RecordedFamily): void;
   /** Moves the pending sums of these families in flight. Ends with `settle`. */
@@ -71,9 +72,8 @@ export function createTotals(): Totals {
   };
 
   return {
-    initialise(definition, labels) {
+    initialise({ definition, key, labels }) {
       const family = familyOf(definition);
-      const key = labelKey(definition, labels);
       if (!family.series.has(key)) addSeries(family, key, labels);
     },
     merge({ definition, series: recorded }) {
@@ -160,12 +160,10 @@ function settleSeries(family: FamilyTotals, series: Series, inFlight: Amount, fa
 
 function lineStartsOf(definition: MetricDefinition, labels: LabelSet): string[] {
   const { name, type, buckets = [] } = definition;
-  const ordered: Record<string, string> = {};
-  for (const label of definition.labels ?? []) ordered[label] = labels[label] ?? "";
   const starts =
     type === "histogram"
-      ? formatHistogramSeries(name, ordered, buckets)
-      : [formatSeries(name, ordered)];
+      ? formatHistogramSeries(name, labels, buckets)
+      : [formatSeries(name, labels)];
   return starts.map((start) => `${start} `);
 }
 
