@@ -10,6 +10,7 @@ import {
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
 import { credentialsFor } from "./database.ts";
+import { describeError } from "./describe-error.ts";
 import { readTradesTable } from "./table-template.ts";
 
 const CREATE_TIMEOUT_SECONDS = 60;
@@ -53,14 +54,8 @@ export async function useGivenDatabase(
     }
     return { endpoint, table: definition.TableName ?? "", isNew };
   } catch (error) {
-    throw new Error(`DYNAMODB_ENDPOINT ${endpoint}: ${describe(error)}`, { cause: error });
+    throw new Error(`DYNAMODB_ENDPOINT ${endpoint}: ${describeError(error)}`, { cause: error });
   } finally {
     client.destroy();
   }
-}
-
-function describe(error: unknown): string {
-  // What could not connect says so in its code alone.
-  const { name, message, code } = error as NodeJS.ErrnoException;
-  return message || code || name;
 }

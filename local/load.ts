@@ -2,13 +2,16 @@
  * `npm run load`: loads Binance's public trade dumps into the running stack, or without one.
  */
 
+import * as v from "valibot";
 import { currencyOfSymbol, symbolOfFileName } from "./binance.ts";
-import { findDatabase } from "./find-database.ts";
+import { describeError } from "./describe-error.ts";
+import { findDatabase, type FoundDatabase } from "./find-database.ts";
 import { localFolder } from "./folder.ts";
 import { runLoadJob, type LoadContext, type LoadJob } from "./load-job.ts";
 import { EXIT, parseOptions, runCommand, UsageError } from "./options.ts";
 import { openTradeFile } from "./trade-file.ts";
 import { loadConfig } from "../lib/config.ts";
+import { TradeInput } from "../lib/trades/trade.ts";
 
 const HELP = `Loads Binance's public trade dumps, as they are: .csv or .zip, with or without a header.
 
@@ -51,7 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const folder = localFolder();
   const database = await findDatabase(folder, loadConfig());
   try {
-    await database.store.ping();
+    await checkAnswer(database);
     say(`Loading into ${database.where}.`);
     return await loadAll(jobs, {
       folder,
@@ -72,6 +75,7 @@ interface JobOptions {
 
 async function openJob(path: string, options: JobOptions): Promise<LoadJob> {
   const file = await openTradeFile(path);
+  for (const name of ["symbol", "exchange", "currency"] as const) checkCode(name, options[name]);
   const symbol = options.symbol ?? symbolOfFileName(file.csvName);
   if (symbol === undefined)
     throw new UsageError(
@@ -99,6 +103,19 @@ async function loadAll(
     if (bad + conflicts > 0) exitCode = EXIT.partly;
   }
   return exitCode;
+}
+
+async function checkAnswer({ store, where }: FoundDatabase): Promise<void> {
+  await store.ping().catch((error: unknown) => {
+    throw new Error(`No answer from ${where}: ${describeError(error)}`, { cause: error });
+  });
+}
+
+/** Before anything is sent: a wrong one would make every line a bad one. */
+function checkCode(name: "symbol" | "exchange" | "currency", value: string | undefined): void {
+  if (value === undefined) return;
+  const { issues } = v.safeParse(TradeInput.entries[name], value);
+  if (issues !== undefined) throw new UsageError(`--${name}: ${issues[0].message}, got "${value}"`);
 }
 
 function say(text: string): void {

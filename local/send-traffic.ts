@@ -3,6 +3,7 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
+import { describeError } from "./describe-error.ts";
 import { countLatencies, type Latencies } from "./latencies.ts";
 import type { Random } from "./random.ts";
 import { drawVisit, lookAround, type Mix, type Send, type VisitRequest } from "./traffic-mix.ts";
@@ -77,10 +78,13 @@ function pace({ rate, seconds, requests, signal }: TrafficOptions): Pace {
   const beganAt = performance.now();
   let sent = 0;
   const dueMs = () => (sent * 1_000) / rate;
-  const isOver = () => signal.aborted || sent >= requests || dueMs() >= seconds * 1_000;
+  const passedMs = () => performance.now() - beganAt;
+  // An API slower than the rate is behind the plan; the time is over all the same.
+  const isOver = () =>
+    signal.aborted || sent >= requests || Math.max(dueMs(), passedMs()) >= seconds * 1_000;
   const next = async () => {
     if (isOver()) return false;
-    const waitMs = beganAt + dueMs() - performance.now();
+    const waitMs = dueMs() - passedMs();
     sent += 1;
     if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => {});
     return !signal.aborted;
@@ -98,7 +102,7 @@ async function sendOne(url: string, request: VisitRequest, tally: TrafficTally):
     status = response.status;
     return expected.includes(status) ? JSON.parse(text) : undefined;
   } catch (error) {
-    if (status === 0) note(tally, `${path}: no answer: ${describe(error)}`);
+    if (status === 0) note(tally, `${path}: no answer: ${describeError(error)}`);
     return undefined;
   } finally {
     count(tally, { route, status, milliseconds: performance.now() - sentAt });
@@ -124,10 +128,4 @@ function count(
 
 function note(tally: TrafficTally, example: string): void {
   if (tally.examples.length < MAX_EXAMPLES) tally.examples.push(example);
-}
-
-/** fetch says "fetch failed" and keeps the reason in its cause. */
-function describe(error: unknown): string {
-  const { cause, message } = error as Error;
-  return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message;
 }
