@@ -3,25 +3,34 @@
  * the metric labels agree on.
  */
 
-/** Each template with the methods it has of its own; HEAD goes with GET, OPTIONS with all. */
+/** Each template, with the function that answers each method; HEAD goes where GET goes. */
 export const ROUTES = {
-  "/": ["GET"],
-  "/trades": ["GET"],
-  "/symbols": ["GET"],
-  "/summary/{symbol}/{date}": ["GET"],
-  "/metrics": ["GET"],
-  "/health": ["GET"],
-  "/openapi.json": ["GET"],
-} as const satisfies Record<string, readonly string[]>;
+  "/": { GET: "show-index" },
+  "/trades": { GET: "list-trades" },
+  "/symbols": { GET: "list-symbols" },
+  "/summary/{symbol}/{date}": { GET: "summarize-day" },
+  "/metrics": { GET: "scrape-metrics" },
+  "/health": { GET: "check-health" },
+  "/openapi.json": { GET: "show-openapi" },
+} as const satisfies Record<string, Readonly<Record<string, string>>>;
 
 export type Route = keyof typeof ROUTES;
 
-/** Whether a template is one of ours. */
-export function isRoute(template: string): template is Route {
-  return Object.hasOwn(ROUTES, template);
+/** Every template there is. */
+export const TEMPLATES = Object.keys(ROUTES) as Route[];
+
+/** Every method a template answers, as `Allow` lists them; none when it is not one of ours. */
+export function allowedMethods(template: string): string[] {
+  if (!Object.hasOwn(ROUTES, template)) return [];
+  const own = Object.keys(ROUTES[template as Route]);
+  return [...own.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : method)), "OPTIONS"];
 }
 
-/** Every method a route answers, as `Allow` lists them. */
-export function allowedMethods(route: Route): string[] {
-  return [...ROUTES[route].flatMap((method) => [method, "HEAD"]), "OPTIONS"];
+/** The method and template of each route a function answers. */
+export function routesOf(functionName: string): { method: string; template: Route }[] {
+  return TEMPLATES.flatMap((template) =>
+    Object.entries(ROUTES[template])
+      .filter(([, name]) => name === functionName)
+      .map(([method]) => ({ method, template })),
+  );
 }

@@ -31,7 +31,10 @@ export async function startAnyPushgateway(
   mkdirSync(folder.pushgateway, { recursive: true });
   const program = findProgram(PROGRAMS, path) ?? (await debianPushgateway(folder.pushgateway));
   const port = await freePort();
-  const persistencePath = join(folder.pushgateway, program === undefined ? "groups.json" : "groups");
+  const persistencePath = join(
+    folder.pushgateway,
+    program === undefined ? "groups.json" : "groups",
+  );
   if (program !== undefined) return startReal(program, { folder, port, persistencePath });
   const { startPushgateway } = await import("./pushgateway/server.ts");
   const embedded = await startPushgateway({ port, persistencePath });

@@ -50,7 +50,10 @@ export async function useGivenDatabase(
     );
     if (isNew) {
       await client.send(new CreateTableCommand(definition));
-      await waitUntilTableExists({ client, maxWaitTime: CREATE_TIMEOUT_SECONDS, minDelay: 1 }, table);
+      await waitUntilTableExists(
+        { client, maxWaitTime: CREATE_TIMEOUT_SECONDS, minDelay: 1 },
+        table,
+      );
     }
     return { endpoint, table: definition.TableName ?? "", isNew };
   } catch (error) {

@@ -37,5 +37,7 @@ export async function withRetries<Result>(
 }
 
 function isPassing(error: unknown): error is ServiceError {
-  return error instanceof ServiceError && (error.code === "THROTTLED" || error.code === "UNAVAILABLE");
+  return (
+    error instanceof ServiceError && (error.code === "THROTTLED" || error.code === "UNAVAILABLE")
+  );
 }

@@ -27,8 +27,8 @@ export interface FlusherOptions {
 
 /** Kept of an invocation's time for what comes after the flush. */
 const DEADLINE_MARGIN_MS = 100;
-/** Lambda kills 500 ms after SIGTERM; half of it for each of the two requests a flush may make. */
-const SHUTDOWN_TIMEOUT_MS = 150;
+/** Lambda kills 500 ms after SIGTERM; the rest is for what runs before and after. */
+const SHUTDOWN_TIMEOUT_MS = 300;
 
 /** Chooses the mode by what is there. Await it in the init phase. */
 export async function openFlusher(options: FlusherOptions): Promise<Flusher> {

@@ -60,7 +60,7 @@ export interface PusherOptions {
 }
 
 export interface PushOptions {
-  /** Longest time one request may take. */
+  /** Longest time all requests of this push may take together. */
   readonly timeoutMs: number;
   /** Nothing will be recorded any more: the group may be retired at once. */
   readonly isClosing?: boolean;
@@ -72,6 +72,11 @@ export interface Pusher {
    * @returns whether everything arrived but what the Pushgateway rejects (told by an event).
    */
   push(options: PushOptions): Promise<boolean>;
+}
+
+/** A push under way. */
+interface Push extends PushOptions {
+  readonly startedAt: Moment;
 }
 
 interface Incarnation {
@@ -131,12 +136,14 @@ export function createPusher(options: PusherOptions): Pusher {
     { target, key, sequence }: Incarnation,
     method: "put" | "post",
     families: readonly FormattedFamily[],
-    { timeoutMs, isClosing = false }: PushOptions,
+    { timeoutMs, isClosing = false, startedAt }: Push,
   ): Promise<PushOutcome> {
-    const startedAt = clock();
+    const sentAt = clock();
+    const leftMs = timeoutMs - elapsedMs(startedAt, sentAt);
+    if (leftMs <= 0) return { outcome: "refused", detail: "not sent: the push had no time left" };
     const body = formatPayload({ families, sequence, isClosing });
-    const outcome = await target[method](key, body, { timeoutMs });
-    onEvent({ type: "pushed", outcome, elapsedMs: elapsedMs(startedAt, clock()) });
+    const outcome = await ask(() => target[method](key, body, { timeoutMs: leftMs }));
+    onEvent({ type: "pushed", outcome, elapsedMs: elapsedMs(sentAt, clock()) });
     return outcome;
   }
 
@@ -149,7 +156,7 @@ export function createPusher(options: PusherOptions): Pusher {
   }
 
   /** Sends a parked payload again, the very same, until it is answered or its time is over. */
-  async function settleParked(push: PushOptions): Promise<boolean> {
+  async function settleParked(push: Push): Promise<boolean> {
     if (parked === undefined) return true;
     const { incarnation, method, families, samples } = parked;
     const since = incarnation.leaseFrom ?? incarnation.bornAt;
@@ -163,30 +170,32 @@ export function createPusher(options: PusherOptions): Pusher {
     return parked === undefined;
   }
 
+  /** Whether no family is to blame: broken by anyone's group, a Pushgateway refuses everything. */
+  async function refusesEverything(push: Push): Promise<boolean> {
+    const { outcome } = await send(incarnation, "post", [], { ...push, isClosing: false });
+    return outcome !== "acknowledged";
+  }
+
   /**
-   * Finds what a 400 was for: POSTs halves of the payload, so that what is fine arrives and nothing
+   * Finds what a 400 was for: POSTs the payload's halves, so that what is fine arrives and nothing
    * that arrived before is erased. Says whether all but the rejected families arrived.
    */
-  async function pushByHalves(
-    families: readonly FormattedFamily[],
-    push: PushOptions,
-  ): Promise<boolean> {
+  async function pushByHalves(families: readonly FormattedFamily[], push: Push): Promise<boolean> {
+    const middle = Math.ceil(families.length / 2);
+    const isDone = await pushPart(families.slice(0, middle), push);
+    return isDone && (families.length < 2 || (await pushPart(families.slice(middle), push)));
+  }
+
+  async function pushPart(families: readonly FormattedFamily[], push: Push): Promise<boolean> {
     const outcome = await send(incarnation, "post", families, { ...push, isClosing: false });
     if (outcome.outcome === "acknowledged") {
       const names = new Set(families.map(({ name }) => name));
       totals.settle("acknowledged", (name) => names.has(name));
       return true;
     }
-    if (outcome.outcome === "unanswered") {
-      park("post", families);
-      return false;
-    }
-    if (outcome.status !== 400) return false;
-    if (families.length > 1) {
-      const middle = families.length >> 1;
-      const isDone = await pushByHalves(families.slice(0, middle), push);
-      return isDone && (await pushByHalves(families.slice(middle), push));
-    }
+    if (outcome.outcome === "unanswered") park("post", families);
+    if (outcome.outcome !== "refused" || outcome.status !== 400) return false;
+    if (families.length > 1) return pushByHalves(families, push);
     for (const { name } of families) {
       incarnation.rejected.add(name);
       incarnation.rejectedAt = clock();
@@ -195,7 +204,8 @@ export function createPusher(options: PusherOptions): Pusher {
     return true;
   }
 
-  async function push(push: PushOptions): Promise<boolean> {
+  async function push(options: PushOptions): Promise<boolean> {
+    const push = { ...options, startedAt: clock() };
     if (!(await settleParked(push))) return false;
     if (isOver(incarnation)) beginAnew();
     const current = incarnation;
@@ -213,7 +223,7 @@ export function createPusher(options: PusherOptions): Pusher {
     if (isDone) totals.settle("acknowledged");
     else if (outcome.outcome === "unanswered") park(method, families);
     else if (outcome.outcome === "refused" && outcome.status === 400) {
-      isDone = await pushByHalves(families, push);
+      isDone = !(await refusesEverything(push)) && (await pushByHalves(families, push));
     }
     totals.settle("pending");
     if (!isDone) return false;
@@ -224,3 +234,16 @@ export function createPusher(options: PusherOptions): Pusher {
 
   return { push };
 }
+
+/** A target's answer; one that throws, or says nothing that is known, may have sent the push. */
+async function ask(send: () => Promise<PushOutcome>): Promise<PushOutcome> {
+  try {
+    const answer = await send();
+    if (OUTCOMES.has(answer.outcome)) return answer;
+    return { outcome: "unanswered", detail: "the answer is none that is known" };
+  } catch (error) {
+    return { outcome: "unanswered", detail: error instanceof Error ? error.message : "it threw" };
+  }
+}
+
+const OUTCOMES: ReadonlySet<unknown> = new Set(["acknowledged", "refused", "unanswered"]);

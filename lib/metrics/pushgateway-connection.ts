@@ -111,7 +111,10 @@ export function openConnection({ url, headers, maxIdleMs }: ConnectionOptions): 
       });
       call.on("error", fail);
       call.on("close", () => fail(new Error("the connection was closed without an answer")));
-      deadline.onExpiry((reason) => call.destroy(reason));
+      deadline.onExpiry((reason) => {
+        call.destroy(reason);
+        fail(reason); // A call that still waits for a socket tells nothing itself.
+      });
       call.end(body);
     });
   }
@@ -160,7 +163,7 @@ export async function readAnswer(
   } catch (error) {
     return { excerpt: "", failure: describeError(error) };
   }
-  const excerpt = text.replace(/\s+/g, " ").trim().slice(0, EXCERPT_LENGTH);
+  const excerpt = toOneLine(text).slice(0, EXCERPT_LENGTH);
   return { excerpt: excerpt === "" ? "" : ` (${excerpt})` };
 }
 
@@ -169,8 +172,12 @@ export function describeError(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(describeError).join(", ");
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
-  const isNamed = code === undefined || error.message.includes(code);
-  return isNamed ? error.message : `${error.message} (${code})`;
+  const message = toOneLine(error.message);
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
+function toOneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
 }
 
 /** When each socket was last put aside. Timers can't tell: they stand still while frozen. */

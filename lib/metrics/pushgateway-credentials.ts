@@ -37,7 +37,9 @@ export function splitCredentials(options: CredentialOptions): Credentials {
   if (isBasic && token !== "") throw invalid("a token or a user name and password, not both");
   if (!/^[\x21-\x7e]*$/.test(token)) throw invalid("a token of visible ASCII characters");
   const basic = Buffer.from(`${username}:${password}`).toString("base64");
-  const secrets = [basic, password, encodeURIComponent(password), token].filter((s) => s !== "");
+  const secrets = [basic, password, token]
+    .filter((secret) => secret !== "")
+    .flatMap((secret) => [secret, encodeURIComponent(secret)]);
   const clean = `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
   if (token !== "") return withHeader(clean, `Bearer ${token}`, secrets);
   return isBasic ? withHeader(clean, `Basic ${basic}`, secrets) : withHeader(clean, undefined, []);

@@ -18,7 +18,7 @@ export interface CursorFilters {
 const VERSION = 1;
 const MAX_LENGTH = 400;
 
-/** @param position sort key of the last trade that was passed, or 16 digits of a time. */
+/** @param position sort key of the last trade that was passed, or a time, with `~` for its end. */
 export function encodeCursor(filters: CursorFilters, position: string): string {
   const content = JSON.stringify([VERSION, fingerprint(filters), position]);
   return Buffer.from(content).toString("base64url");
@@ -53,7 +53,7 @@ function parseContent(cursor: string) {
 }
 
 function isPosition(text: string): boolean {
-  return /^[1-9]\d{15}$/.test(text) || parseTradeSortKey(text) !== undefined;
+  return /^[1-9]\d{15}~?$/.test(text) || parseTradeSortKey(text) !== undefined;
 }
 
 function fingerprint({ symbol, exchange, startTime, endTime }: CursorFilters): string {

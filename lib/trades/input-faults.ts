@@ -14,7 +14,7 @@ export function checkObject<S extends ObjectSchema>(
 ):
   | { readonly output: v.InferOutput<S>; readonly faults: readonly [] }
   | { readonly output?: never; readonly faults: readonly InputFault[] } {
-  const result = v.safeParse(schema, input);
+  const result = v.safeParse(schema, input, { abortPipeEarly: true });
   const faults = [...unknownFields(schema, input), ...(result.issues ?? []).flatMap(toFault)];
   return result.success && faults.length === 0 ? { output: result.output, faults: [] } : { faults };
 }

@@ -29,7 +29,7 @@ export function parseTrade(input: unknown, { now, pointer = "" }: ParseTradeOpti
   if (typeof input !== "object" || input === null || Array.isArray(input))
     return { faults: [{ pointer, detail: "expected a trade: a JSON object" }] };
   const checked = checkObject(TradeInput, input);
-  const faults = [...checked.faults.map(explain), ...unsafeNames(input)];
+  const faults = [...checked.faults.map(explain), ...faultsOfVendorData(input)];
   if (checked.output === undefined || faults.length > 0)
     return { faults: faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer })) };
   return { trade: toCanonical(checked.output, now) };
@@ -69,9 +69,12 @@ function explain(fault: InputFault): InputFault {
     : fault;
 }
 
-function unsafeNames(input: object): InputFault[] {
-  const vendorData: unknown = "vendor_data" in input ? input.vendor_data : undefined;
-  return Object.keys(vendorData ?? {})
+/** What the schema does not see: it takes a list for a record, and leaves some names out. */
+function faultsOfVendorData(input: object): InputFault[] {
+  const data: unknown = "vendor_data" in input ? input.vendor_data : undefined;
+  if (Array.isArray(data))
+    return [{ pointer: "/vendor_data", detail: "expected an object of texts" }];
+  return Object.keys(data ?? {})
     .filter((name) => UNSAFE_NAMES.has(name))
     .map((name) => ({ pointer: pointerTo("vendor_data", name), detail: "this name is reserved" }));
 }

@@ -67,10 +67,13 @@ export function dayOfTimestamp(timestamp: string): Day {
   return timestamp.slice(0, 4) + timestamp.slice(5, 7) + timestamp.slice(8, 10);
 }
 
-/** The first microsecond after a UTC day. */
-export function endOfDay(day: Day): Micros16 {
-  const [year, month, date] = [day.slice(0, 4), day.slice(4, 6), day.slice(6)].map(Number);
-  return `${Date.UTC(year ?? 0, (month ?? 0) - 1, (date ?? 0) + 1)}000`;
+/** Text that sorts above every sort key of a UTC day and below those of later days. */
+export function endOfDay(day: Day): string {
+  const [year = 0, month = 0, date = 0] = [day.slice(0, 4), day.slice(4, 6), day.slice(6)].map(
+    Number,
+  );
+  const lastMillis = Date.UTC(year, month - 1, date + 1) - 1;
+  return `${Math.min(lastMillis, 9_999_999_999_999)}999~`;
 }
 
 /** Reads a calendar day `YYYY-MM-DD`; undefined when there is no such day. */

@@ -37,7 +37,7 @@ function compareLabels(a: LabelSet, b: LabelSet): number {
   return at === -1 ? 0 : compare(left[at] ?? "", right[at] ?? "");
 }
 
+/** By code point, as UTF-8 sorts; JavaScript's own order is that of UTF-16. */
 function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

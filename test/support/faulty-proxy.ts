@@ -46,15 +46,15 @@ export interface FaultyProxy {
   /** Every request that has arrived, faulty or not. */
   readonly requests: readonly ProxiedRequest[];
   /** Faults for the next requests, one each; they go before `faultOf`. */
-  inject(...faults: readonly Fault[]): void;
+  readonly inject: (...faults: readonly Fault[]) => void;
   /** From now on connections are refused, and those that are open are reset. */
-  refuseConnections(): Promise<void>;
+  readonly refuseConnections: () => Promise<void>;
   /** Ends that: it listens again, on the same port. */
-  acceptConnections(): Promise<void>;
+  readonly acceptConnections: () => Promise<void>;
   /** Resolves when everything that is to be forwarded has been, late ones too. */
-  settled(): Promise<void>;
+  readonly settled: () => Promise<void>;
   /** What is still to be forwarded is dropped. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface FaultyProxyOptions {

@@ -66,6 +66,8 @@ const WINDOWS: Windows = {
 const LATEST_SECONDS = 90;
 /** No request takes longer to arrive. */
 const TIMEOUT_SECONDS = 10;
+/** Room for all the requests of a push. */
+const MAX_PUSH_SECONDS = 60;
 const SERVICE = "simulated";
 
 /** Runs once; the same options give the same run. */
@@ -253,7 +255,7 @@ function createRun(options: SimulationOptions) {
       },
       async push(isClosing) {
         environment.isBusy = true;
-        const isDone = await pusher.push({ timeoutMs: 1_000, isClosing });
+        const isDone = await pusher.push({ timeoutMs: MAX_PUSH_SECONDS * 1_000, isClosing });
         environment.isBusy = false;
         if (isDone) {
           environment.acknowledged = environment.taken;

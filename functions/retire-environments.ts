@@ -1,0 +1,28 @@
+/**
+ * Every minute: folds the groups of environments that are no more into the ledger, and deletes them.
+ */
+
+import { openAggregation } from "../lib/aggregation.ts";
+import { retire } from "../lib/metrics/retire.ts";
+import { config, scheduledFunction } from "../lib/service.ts";
+
+/** Longest time that reading a Pushgateway or deleting a group may take. */
+const TIMEOUT_MS = 20_000;
+
+const aggregation = openAggregation(config);
+
+export const handler = await scheduledFunction("retire-environments", async ({ metrics, log }) => {
+  const stop = metrics.timer("metrics_retirement_duration_seconds");
+  let outcome = "failed";
+  try {
+    const run = await retire({ ...aggregation, log, nowMs: Date.now, timeoutMs: TIMEOUT_MS });
+    metrics.increment("metrics_retired_groups_total", run.folded);
+    metrics.increment("metrics_ghost_groups_total", run.ghosts);
+    metrics.increment("metrics_clock_steps_total", run.clocksSet);
+    outcome = run.unread === 0 ? "complete" : "partial";
+    log.info("environments retired", { ...run });
+  } finally {
+    stop();
+    metrics.increment("metrics_retirements_total", 1, { outcome });
+  }
+});

@@ -1,0 +1,44 @@
+/**
+ * What a scrape and a retirement work on: the ledger, and the Pushgateways, those too that only the
+ * ledger still knows.
+ */
+
+import type { Config } from "./config.ts";
+import { openDynamoDb } from "./dynamodb-client.ts";
+import { ServiceError } from "./errors.ts";
+import { openDynamoDbLedger } from "./metrics/dynamodb-ledger.ts";
+import { refuseWindows, type Ledger, type Windows } from "./metrics/ledger.ts";
+import { openPushgateway, type Pushgateway } from "./metrics/pushgateway.ts";
+
+export interface Aggregation {
+  readonly service: string;
+  readonly ledger: Ledger;
+  /** The Pushgateways of the configuration. */
+  readonly urls: readonly string[];
+  readonly open: (url: string) => Pushgateway;
+  readonly windows: Windows;
+}
+
+/**
+ * Opens both; once, in the init phase. Nothing is sent before the first call.
+ * @throws {ServiceError} `INVALID_CONFIG` when the times could retire a live environment.
+ */
+export function openAggregation(config: Config): Aggregation {
+  const { service, dynamodb, metrics } = config;
+  const problem = refuseWindows(metrics.windows);
+  if (problem !== undefined) throw new ServiceError("INVALID_CONFIG", problem);
+  const clients = new Map<string, Pushgateway>();
+  const open = (url: string): Pushgateway => {
+    const known = clients.get(url) ?? openPushgateway({ ...metrics, url });
+    // The ledger names a Pushgateway by its URL without credentials.
+    clients.set(url, known).set(known.url, known);
+    return known;
+  };
+  return {
+    service,
+    ledger: openDynamoDbLedger({ client: openDynamoDb(config), table: dynamodb.table, service }),
+    urls: metrics.pushgateways.map((url) => open(url).url),
+    open,
+    windows: metrics.windows,
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * The DynamoDB client as every function uses it: bounded in time and tries.
+ */
+
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { Config } from "./config.ts";
+
+/** One call may take this long before it is tried again. */
+const REQUEST_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 1_000;
+const MAX_ATTEMPTS = 3;
+
+/** Opens a client; once, in the init phase. Nothing is sent before the first call. */
+export function openDynamoDb({ dynamodb: { region, endpoint } }: Config): DynamoDBClient {
+  return new DynamoDBClient({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    maxAttempts: MAX_ATTEMPTS,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  });
+}

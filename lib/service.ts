@@ -1,0 +1,159 @@
+/**
+ * The composition root: what every function is made of, put together once in the init phase.
+ */
+
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import { loadConfig } from "./config.ts";
+import { type Exchange, handleHttp } from "./http/handle.ts";
+import type { HttpRequest } from "./http/request.ts";
+import type { HttpResponse } from "./http/response.ts";
+import { createLog, type Log } from "./log.ts";
+import { openEnvironment } from "./metrics/environment.ts";
+import type { LabelSet } from "./metrics/family.ts";
+import type { MetricsClient } from "./metrics/metrics-client.ts";
+import { openFlusher } from "./metrics/flusher.ts";
+import { DEFAULT_LEASE } from "./metrics/pusher.ts";
+import { openPushgateway } from "./metrics/pushgateway.ts";
+import { adaptive, everyInvocation } from "./metrics/strategy.ts";
+import { withMetrics, type MeasuredHandler } from "./metrics/with-metrics.ts";
+import { routesOf, TEMPLATES } from "./routes.ts";
+
+/** What a request's responder has to hand. */
+export interface Invocation {
+  /** Belongs to this invocation alone. */
+  readonly metrics: MetricsClient;
+  /** Its lines carry the function's name and the correlation id. */
+  readonly log: Log;
+}
+
+export type ApiHandler = (
+  event: APIGatewayProxyEvent,
+  context: Context,
+) => Promise<APIGatewayProxyResult>;
+
+export type ScheduledHandler = (event: unknown, context: Context) => Promise<void>;
+
+/** The configuration of this process, read once. */
+export const config = loadConfig();
+
+/** The Pushgateways that environments push to and scrapes read from. */
+export const pushgateways = config.metrics.pushgateways.map((url) =>
+  openPushgateway({ url, ...config.metrics }),
+);
+
+const log = createLog({ level: config.logLevel, fields: { service: config.service } });
+
+/**
+ * Makes the Lambda handler of an HTTP function.
+ * @param name the function's name in `serverless.yml`, and `component` in the metrics.
+ */
+export function apiFunction(
+  name: string,
+  respond: (request: HttpRequest, invocation: Invocation) => Promise<HttpResponse> | HttpResponse,
+): Promise<ApiHandler> {
+  const functionLog = log.with({ function: name });
+  const zeros = { ...requestZeros(name), ...queryZeros(name) };
+  return measured<APIGatewayProxyEvent, APIGatewayProxyResult>(
+    { name, log: functionLog, zeros },
+    (event, context, metrics) =>
+      handleHttp(
+        event,
+        {
+          log: functionLog,
+          origins: config.corsOrigins,
+          routes: TEMPLATES,
+          remainingTimeMs: context.getRemainingTimeInMillis(),
+          observe: (exchange) => recordExchange(metrics, exchange),
+        },
+        (request, log) => respond(request, { metrics, log }),
+      ),
+  );
+}
+
+/** Makes the Lambda handler of a function that a schedule invokes. @param name as for `apiFunction`. */
+export function scheduledFunction(
+  name: string,
+  run: (invocation: Invocation) => Promise<void>,
+): Promise<ScheduledHandler> {
+  const functionLog = log.with({ function: name });
+  return measured<unknown, void>(
+    { name, log: functionLog, zeros: {} },
+    (_event, _context, metrics) => run({ metrics, log: functionLog }),
+  );
+}
+
+interface FunctionOptions {
+  readonly name: string;
+  readonly log: Log;
+  /** Label sets that start at 0, by metric name. */
+  readonly zeros: Readonly<Record<string, readonly LabelSet[]>>;
+}
+
+/** Gives a function its metrics; awaited in the init phase, when an extension may register. */
+async function measured<Event, Result>(
+  { name, log, zeros }: FunctionOptions,
+  handler: MeasuredHandler<Event, Result>,
+): Promise<(event: Event, context: Context) => Promise<Result>> {
+  const { maxLabelSets, isStrict, pushTimeoutMs, windows, flushIntervalMs } = config.metrics;
+  const environment = openEnvironment({
+    service: config.service,
+    stage: config.stage,
+    component: name,
+    version: config.version,
+    targets: pushgateways,
+    log,
+    zeros,
+    maxLabelSets,
+    isStrict,
+    pushTimeoutMs,
+    lease: {
+      leaseMs: windows.leaseSeconds * 1_000,
+      resendMs: windows.resendSeconds * 1_000,
+      maxAgeMs: DEFAULT_LEASE.maxAgeMs,
+    },
+  });
+  const intervalMs = flushIntervalMs;
+  const flusher = await openFlusher({
+    environment,
+    strategy: config.metrics.strategy === "adaptive" ? adaptive({ intervalMs }) : everyInvocation,
+    ...config.lambda,
+    intervalMs,
+  });
+  return withMetrics(environment, flusher, handler);
+}
+
+/** Templates and enumerations only, so that no caller can make label sets. */
+function recordExchange(metrics: MetricsClient, exchange: Exchange): void {
+  const { method, route: endpoint, status, code, durationMs } = exchange;
+  metrics.increment("api_requests_total", 1, { method, endpoint, status_code: String(status) });
+  metrics.histogram("api_request_duration_seconds", durationMs / 1_000, { method, endpoint });
+  if (code !== undefined) metrics.increment("api_errors_total", 1, { endpoint, code });
+}
+
+const LIKELY_STATUSES = ["200", "400", "404", "429", "500", "503"];
+const LIKELY_CODES = ["INVALID_REQUEST", "NOT_FOUND", "THROTTLED", "INTERNAL", "UNAVAILABLE"];
+
+/** The queries of each function that makes some. */
+const QUERIES: Readonly<Record<string, readonly string[]>> = {
+  "list-trades": ["list_trades"],
+  "list-symbols": ["list_symbols"],
+  "summarize-day": ["summarize_day"],
+};
+
+function requestZeros(name: string): Record<string, LabelSet[]> {
+  const routes = routesOf(name).map(({ method, template }) => ({ method, endpoint: template }));
+  return {
+    api_requests_total: routes.flatMap((route) =>
+      LIKELY_STATUSES.map((status_code) => ({ ...route, status_code })),
+    ),
+    api_errors_total: routes.flatMap(({ endpoint }) =>
+      LIKELY_CODES.map((code) => ({ endpoint, code })),
+    ),
+    api_request_duration_seconds: routes,
+  };
+}
+
+function queryZeros(name: string): Record<string, LabelSet[]> {
+  const sets = (QUERIES[name] ?? []).map((query_type) => ({ engine: "dynamodb", query_type }));
+  return { query_duration_milliseconds: sets, query_rows_returned: sets };
+}
