@@ -56,8 +56,20 @@ function createWorld(names: readonly string[] = ["a"]) {
     },
     retire: (options: Partial<RetireOptions> = {}) =>
       retire({ ...common, urls, log, nowMs, ...options }),
-    async count() {
-      const page = await scrape({ ...common, urls });
+    /** @param meanwhile runs between the first snapshot of a scrape and its reading of the base. */
+    async count({ meanwhile = () => Promise.resolve(), windows = DEFAULT_WINDOWS } = {}) {
+      let isFirst = true;
+      const slow = (url: string) => ({
+        async readGroups() {
+          const snapshot = await open(url).readGroups();
+          if (isFirst) {
+            isFirst = false;
+            await meanwhile();
+          }
+          return snapshot;
+        },
+      });
+      const page = await scrape({ ...common, urls, windows, open: slow });
       const [sample] = page.find(({ name }) => name === "orders_total")?.samples ?? [];
       return sample !== undefined && "value" in sample ? sample.value : 0;
     },
@@ -200,5 +212,31 @@ describe("retire", () => {
     world.push(1, 7);
     expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 0, live: 1, clocksSet: 1 });
     expect(await world.count()).toBe(7);
+  });
+
+  describe("a scrape that is overtaken between its snapshot and its reading of the base", () => {
+    /** A group pushed long ago, and again meanwhile: alive, but behind the horizon in the snapshot. */
+    const overtake = (world: ReturnType<typeof createWorld>) => async () => {
+      world.wait(WINDOW / 2);
+      world.push(1, 8);
+      world.wait(WINDOW / 2 + MINUTE);
+      world.push(1, 9);
+      await world.retire();
+    };
+
+    it("reads again", async () => {
+      const world = createWorld();
+      world.push(1, 7);
+      await world.retire();
+      expect(await world.count({ meanwhile: overtake(world) })).toBe(9);
+    });
+
+    it("would miss a living group if it did not", async () => {
+      const world = createWorld();
+      world.push(1, 7);
+      await world.retire();
+      const windows = { ...DEFAULT_WINDOWS, retireAfterSeconds: -1e9 };
+      expect(await world.count({ meanwhile: overtake(world), windows })).toBe(0);
+    });
   });
 });

@@ -23,7 +23,6 @@ export type Rule =
   | "conditional-write"
   | "read-order"
   | "ghosts"
-  | "stale-snapshot"
   | "parking"
   | "give-up"
   | "bounded-lateness"
@@ -348,8 +347,7 @@ function createRun(options: SimulationOptions) {
       const real = ledgerOf(process);
       const page = await scrape({
         ...common,
-        // Never stale: as if the snapshot had been taken long after it was.
-        windows: without === "stale-snapshot" ? { ...WINDOWS, retireAfterSeconds: -1e9 } : WINDOWS,
+        windows: WINDOWS,
         ledger:
           without === "read-order"
             ? { ...real, readBase: async () => (first ??= await real.readBase()) }
