@@ -15,6 +15,9 @@ export interface CursorFilters {
   readonly endTime?: Micros16;
 }
 
+/** For messages: what a cursor must be. */
+export const CURSOR_EXPECTED = "expected a next_cursor of an earlier page";
+
 const VERSION = 1;
 const MAX_LENGTH = 400;
 
@@ -24,14 +27,18 @@ export function encodeCursor(filters: CursorFilters, position: string): string {
   return Buffer.from(content).toString("base64url");
 }
 
+/** True for what `encodeCursor` makes, whatever the filters. */
+export function isCursor(text: string): boolean {
+  return parseContent(text) !== undefined;
+}
+
 /** Reads a cursor back; `fault` says what is wrong with it. */
 export function decodeCursor(
   filters: CursorFilters,
   cursor: string,
 ): { readonly position: string; readonly fault?: never } | { readonly fault: string } {
   const content = parseContent(cursor);
-  if (content === undefined || !isPosition(content.position))
-    return { fault: "expected a next_cursor of an earlier page" };
+  if (content === undefined) return { fault: CURSOR_EXPECTED };
   const { startTime, endTime } = filters;
   if (content.fingerprint !== fingerprint(filters))
     return { fault: "belongs to other symbol, exchange, start_time or end_time than these" };
@@ -46,7 +53,8 @@ function parseContent(cursor: string) {
   try {
     const parts: unknown = JSON.parse(content.toString());
     if (!Array.isArray(parts) || parts[0] !== VERSION) return undefined;
-    return { fingerprint: String(parts[1]), position: String(parts[2]) };
+    const [fingerprint, position] = parts.slice(1).map(String);
+    return position !== undefined && isPosition(position) ? { fingerprint, position } : undefined;
   } catch {
     return undefined;
   }

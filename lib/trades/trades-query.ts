@@ -4,7 +4,7 @@
 
 import * as v from "valibot";
 import { type InputFault, ServiceError } from "../errors.ts";
-import { type CursorFilters, decodeCursor } from "./cursor.ts";
+import { CURSOR_EXPECTED, type CursorFilters, decodeCursor, isCursor } from "./cursor.ts";
 import { checkObject } from "./input-faults.ts";
 import { type Micros16, parseTimestamp } from "./timestamp.ts";
 import { ExchangeCode, SymbolCode, timestamp } from "./trade.ts";
@@ -32,7 +32,8 @@ export const TradesParameters = v.strictObject({
   ),
   cursor: v.optional(
     v.pipe(
-      v.string("expected a next_cursor of an earlier page"),
+      v.string(CURSOR_EXPECTED),
+      v.check(isCursor, CURSOR_EXPECTED),
       v.description("`next_cursor` of the page before, with the same filters."),
     ),
   ),
@@ -61,11 +62,9 @@ export function parseTradesQuery(
 ): TradesQuery {
   const given = Object.entries(params).filter(([, value]) => value !== undefined);
   const { output, faults } = checkObject(TradesParameters, Object.fromEntries(given));
-  if (output === undefined) throw invalid(faults);
-  const startTime = timeOf(output.start_time);
-  const endTime = timeOf(output.end_time);
-  if (startTime !== undefined && endTime !== undefined && startTime >= endTime)
-    throw invalid([{ pointer: "/end_time", detail: "expected a time after start_time" }]);
+  const [startTime, endTime] = [params["start_time"], params["end_time"]].map(timeOf);
+  const orderFaults = faultsOfOrder(startTime, endTime);
+  if (output === undefined || orderFaults.length > 0) throw invalid([...faults, ...orderFaults]);
   const filters: CursorFilters = {
     ...(output.symbol === undefined ? {} : { symbol: output.symbol }),
     ...(output.exchange === undefined ? {} : { exchange: output.exchange }),
@@ -82,6 +81,12 @@ function positionOf(filters: CursorFilters, cursor: string): string {
   const decoded = decodeCursor(filters, cursor);
   if (decoded.fault !== undefined) throw invalid([{ pointer: "/cursor", detail: decoded.fault }]);
   return decoded.position;
+}
+
+function faultsOfOrder(start: Micros16 | undefined, end: Micros16 | undefined): InputFault[] {
+  return start !== undefined && end !== undefined && start >= end
+    ? [{ pointer: "/end_time", detail: "expected a time after start_time" }]
+    : [];
 }
 
 function timeOf(text: string | undefined): Micros16 | undefined {

@@ -87,12 +87,14 @@ describe("refused is", () => {
   });
 
   it("every bad parameter at once", () => {
-    const error = refusal({ limit: "x", symbol: "x", start_time: "x", foo: "x", bar: "x" });
+    const range = { start_time: "2021-01-09T00:00:00Z", end_time: "2021-01-08T00:00:00Z" };
+    const error = refusal({ limit: "x", symbol: "x", cursor: "x", foo: "x", bar: "x", ...range });
     expect(error.faults.map((fault) => fault.pointer).sort()).toEqual([
       "/bar",
+      "/cursor",
+      "/end_time",
       "/foo",
       "/limit",
-      "/start_time",
       "/symbol",
     ]);
     expect(error.detail).toContain("limit");
