@@ -41,9 +41,7 @@ beforeAll(async () => {
     const loaded = (await import(`../../functions/${name}.ts`)) as { handler: ApiHandler };
     handlers[name] = loaded.handler;
   }
-  ({ handler: retire } = (await import("../../functions/retire-environments.ts")) as {
-    handler: ScheduledHandler;
-  });
+  ({ handler: retire } = await import("../../functions/retire-environments.ts"));
   const store = openTradeStore({
     client: database.client,
     table: database.table,
