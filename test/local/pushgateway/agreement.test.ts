@@ -51,10 +51,13 @@ describe.skipIf(realKinds.length === 0).each(realKinds)("$name", (kind) => {
     await fc.assert(fc.asyncProperty(pushesOf(wellFormed), expectAgreement), { numRuns: 100 });
   });
 
-  it.skipIf(kind.isOld)("refuses and takes malformed pushes as the embedded one does", async () => {
+  // The embedded one follows the newest; those before 1.6.0 take some of these for whole.
+  if (kind.isOld) return;
+
+  it("refuses and takes malformed pushes as the embedded one does", async () => {
     const bodies = fc.oneof(wellFormed, { arbitrary: malformed, weight: 3 });
     const pushes = pushesOf(bodies.filter((body) => !isOutside(body)));
-    await fc.assert(fc.asyncProperty(pushes, expectAgreement), { numRuns: 200 });
+    await fc.assert(fc.asyncProperty(pushes, expectAgreement), { numRuns: 200, seed: 20_261_123 });
   });
 });
 
