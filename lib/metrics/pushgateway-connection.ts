@@ -206,6 +206,7 @@ function watchSending(
   call.on("socket", (socket) => {
     sending.isReused = established.has(socket);
     sending.hasBegun = sending.isReused;
+    if (sending.isReused) return;
     socket.once(isTls ? "secureConnect" : "connect", () => {
       established.add(socket);
       sending.hasBegun = true;

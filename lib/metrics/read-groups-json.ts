@@ -41,15 +41,15 @@ interface JsonSample {
 
 interface JsonFamily {
   readonly type: string;
-  readonly help?: string;
+  readonly help: string;
   readonly metrics: readonly JsonSample[];
 }
 
-const TYPES: Readonly<Record<string, MetricType>> = {
-  COUNTER: "counter",
-  GAUGE: "gauge",
-  HISTOGRAM: "histogram",
-};
+const TYPES: ReadonlyMap<string, MetricType> = new Map([
+  ["COUNTER", "counter"],
+  ["GAUGE", "gauge"],
+  ["HISTOGRAM", "histogram"],
+]);
 const PUSH_TIME = "push_time_seconds";
 const PUSH_FAILURE_TIME = "push_failure_time_seconds";
 /** What stands beside a group's families. */
@@ -63,24 +63,30 @@ function parseGroup(text: string, job: string): Group | undefined {
   const families: MetricFamily[] = [];
   for (const name in group) {
     if (NO_FAMILIES.has(name)) continue;
-    const family = toJsonFamily(name, group[name]);
-    if (name === PUSH_TIME) pushedAtSeconds = toNumber(family.metrics[0]?.value);
-    else if (name === PUSH_FAILURE_TIME) refusedAtSeconds = toNumber(family.metrics[0]?.value);
-    else families.push(...toFamily(name, family, key));
+    try {
+      const json = toJsonFamily(group[name]);
+      if (name === PUSH_TIME) pushedAtSeconds = toNumber(json.metrics[0]?.value);
+      else if (name === PUSH_FAILURE_TIME) refusedAtSeconds = toNumber(json.metrics[0]?.value);
+      else families.push(...toFamily(name, json, key));
+    } catch (error) {
+      const where = `family ${name} of ${JSON.stringify(key)}`;
+      throw new Error(`${where}: ${String(error)}`, { cause: error });
+    }
   }
   return { key, pushedAtSeconds, refusedAtSeconds, families };
 }
 
-function toJsonFamily(name: string, value: unknown): JsonFamily {
+function toJsonFamily(value: unknown): JsonFamily {
   const { type, help = "", metrics } = value as Partial<JsonFamily>;
   const isFamily = typeof type === "string" && typeof help === "string" && Array.isArray(metrics);
-  if (!isFamily) throw new Error(`family ${name} without type or metrics`);
+  if (!isFamily) throw new Error("no type or no metrics");
   return { type, help, metrics };
 }
 
-function toFamily(name: string, family: JsonFamily, key: LabelSet): MetricFamily[] {
-  const type = TYPES[family.type];
-  const { help = "", metrics } = family;
+/** The family, or none where it is of a type that is left out. */
+function toFamily(name: string, json: JsonFamily, key: LabelSet): MetricFamily[] {
+  const { help, metrics } = json;
+  const type = TYPES.get(json.type);
   if (type === undefined) return [];
   if (type !== "histogram") {
     return [{ name, help, type, samples: metrics.map((sample) => toValueSample(sample, key)) }];

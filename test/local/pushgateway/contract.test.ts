@@ -369,7 +369,9 @@ const NEW_BEHAVIOURS: typeof BEHAVIOURS = {
   },
 };
 
-it.runIf(process.env["CI"])("CI tests against a real Pushgateway", () => {
+it("is tested against a real Pushgateway too", ({ skip }) => {
+  const isOptional = installed === undefined && !process.env["CI"];
+  skip(isOptional, "no prometheus-pushgateway on PATH; only CI insists on one");
   expect(installed).toBeDefined();
 });
 
