@@ -32,7 +32,13 @@ const isOutside = (body: string) =>
   /^[ \t]*#[ \t]*TYPE.*\\/m.test(body) ||
   (/summary/i.test(body) && body.includes("-"));
 
-describe.skipIf(realKinds.length === 0).each(realKinds)("$name", (kind) => {
+it("has a real Pushgateway to agree with", ({ skip }) => {
+  const isOptional = realKinds.length === 0 && !process.env["CI"];
+  skip(isOptional, "no prometheus-pushgateway on PATH; only CI insists on one");
+  expect(realKinds).not.toHaveLength(0);
+});
+
+describe.each(realKinds)("$name", (kind) => {
   let [real, embedded]: (TestPushgateway | undefined)[] = [];
   beforeAll(async () => {
     [real, embedded] = await Promise.all([kind.start(), embeddedKind?.start()]);
