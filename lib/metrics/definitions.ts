@@ -22,6 +22,8 @@ export interface Definitions {
    * gets `_total` if it lacks it. A sample that is refused leaves nothing behind.
    */
   admit(type: MetricType, name: string, value: number, labels: LabelSet): Admission | Refusal;
+  /** A label set to start at 0. The cap is not for those: they are known beforehand. */
+  admitZero(name: string, labels: LabelSet): Admission | Refusal;
   all(): MetricDefinition[];
   /** Why some of the definitions given at the start are not known. */
   readonly refused: readonly Refusal[];
@@ -46,7 +48,7 @@ export const MAX_FAMILIES = 500;
 export interface DefinitionsOptions {
   /** Known beside the common ones; an entry of the same name replaces the common one. */
   readonly metrics?: readonly MetricDefinition[];
-  /** Label sets a family may have in one environment, the overflow series not counted. */
+  /** Label sets a family may have in one environment beside its zeros and the overflow series. */
   readonly maxLabelSets: number;
 }
 
@@ -54,6 +56,8 @@ interface Family {
   readonly definition: MetricDefinition;
   /** The label sets seen so far, by key. */
   readonly admitted: Map<string, Admission>;
+  /** Label sets that may yet be admitted. */
+  room: number;
 }
 
 /** Opens the definitions with the common metrics and the service's own in them. */
@@ -71,7 +75,7 @@ export function createDefinitions({ metrics = [], maxLabelSets }: DefinitionsOpt
     }
     const other = clash(definition, bySample) ?? tooMany(definition, families.size);
     if (other !== undefined) return other;
-    const family = { definition, admitted: new Map<string, Admission>() };
+    const family = { definition, admitted: new Map<string, Admission>(), room: maxLabelSets };
     families.set(definition.name, family);
     for (const name of sampleNames(definition)) bySample.set(name, definition);
     return family;
@@ -96,7 +100,23 @@ export function createDefinitions({ metrics = [], maxLabelSets }: DefinitionsOpt
       const wrong = refuseValue(definition, value) ?? refuseLabels(definition, labels);
       if (wrong !== undefined) return wrong;
       const family = known ?? register(definition);
-      return isRefusal(family) ? family : admitLabels(family, labels, maxLabelSets);
+      if (isRefusal(family)) return family;
+      const key = labelKey(definition, labels);
+      const admitted = family.admitted.get(key);
+      if (admitted !== undefined) return admitted;
+      if (family.room === 0) return overflow(family.definition, maxLabelSets);
+      family.room -= 1;
+      return admitNew(family, key, labels);
+    },
+    admitZero(name, labels) {
+      const family = families.get(name);
+      if (family === undefined) {
+        return refusal("invalid_name", name, "zeros: expected a metric that is known at the start");
+      }
+      const wrong = refuseLabels(family.definition, labels);
+      if (wrong !== undefined) return wrong;
+      const key = labelKey(family.definition, labels);
+      return family.admitted.get(key) ?? admitNew(family, key, labels);
     },
   };
 }
@@ -118,16 +138,7 @@ function complete(definition: MetricDefinition): MetricDefinition {
   return type === "histogram" ? { ...definition, buckets } : definition;
 }
 
-/** The family's known label set, a new one, or beyond the cap the overflow one. */
-function admitLabels(
-  { definition, admitted }: Family,
-  labels: LabelSet,
-  maxLabelSets: number,
-): Admission {
-  const key = labelKey(definition, labels);
-  const known = admitted.get(key);
-  if (known !== undefined) return known;
-  if (admitted.size >= maxLabelSets) return overflow(definition, maxLabelSets);
+function admitNew({ definition, admitted }: Family, key: string, labels: LabelSet): Admission {
   const admission = { definition, key, labels: labelSet(definition, (name) => labels[name] ?? "") };
   admitted.set(key, admission);
   return admission;

@@ -8,7 +8,8 @@ import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { systemClock, type Clock } from "./clock.ts";
-import { createDefinitions, type Admission, type Definitions } from "./definitions.ts";
+import { coalesce } from "./coalesce.ts";
+import { createDefinitions } from "./definitions.ts";
 import type { MetricDefinition } from "./definition.ts";
 import type { LabelSet } from "./family.ts";
 import { createMetricsClient, type InvocationMetrics } from "./metrics-client.ts";
@@ -37,7 +38,7 @@ export interface EnvironmentOptions {
   readonly metrics?: readonly MetricDefinition[];
   /** Label sets to start at 0, by metric name, beside those in the definitions. */
   readonly zeros?: Readonly<Record<string, readonly LabelSet[]>>;
-  /** Label sets a family may have in this environment. Default 200. */
+  /** Label sets a family may have in this environment, those to start at 0 not counted. Default 200. */
   readonly maxLabelSets?: number;
   /** Throws on a sample that can't be recorded as asked; for tests. Default false. */
   readonly isStrict?: boolean;
@@ -49,7 +50,7 @@ export interface EnvironmentOptions {
 }
 
 export interface FlushOptions {
-  /** Longest time one request may take; the environment's own limit if that is shorter. */
+  /** Longest time the flush may take; the environment's own limit if that is shorter. */
   readonly timeoutMs?: number;
   /** The environment ends: its group may be retired at once. */
   readonly isClosing?: boolean;
@@ -62,8 +63,8 @@ export interface Environment {
   /** Adds what an invocation recorded since the last call to the environment's totals. */
   merge(invocation: InvocationMetrics): void;
   /**
-   * Pushes everything merged before the call. Never throws. While one flush runs, later ones wait
-   * and become one.
+   * Pushes everything merged before the call. Never rejects. While one flush runs, later ones wait
+   * and become one. After repeated failures nothing is tried until a pause is over.
    * @returns whether it was acknowledged, but for families that the Pushgateway rejects.
    */
   flush(options?: FlushOptions): Promise<boolean>;
@@ -123,7 +124,7 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     for (const recorded of invocation.collect()) totals.merge(recorded);
   };
 
-  const push = async ({ timeoutMs = pushTimeoutMs, isClosing = false }: FlushOptions) => {
+  const push = async ({ timeoutMs = Infinity, isClosing = false }: FlushOptions) => {
     try {
       merge(own);
       if (!isClosing && !breaker.isClosed()) return false;
@@ -141,49 +142,41 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
       return false;
     }
   };
+  const flush = coalesce(push, combineFlushes);
 
   for (const wrong of definitions.refused) refuse(wrong);
-  for (const admission of admitZeros(definitions, options.zeros)) {
+  for (const { name, labels } of listZeros(definitions.all(), options.zeros)) {
+    const admission = definitions.admitZero(name, labels);
     if (isRefusal(admission)) refuse(admission);
     else totals.initialise(admission);
   }
   own.gauge("build_info", 1, { version });
 
-  let running: Promise<boolean> | undefined;
-  let next: Promise<boolean> | undefined;
-  const flush = (flushOptions: FlushOptions = {}): Promise<boolean> => {
-    if (running === undefined) {
-      running = push(flushOptions).finally(() => (running = undefined));
-      return running;
-    }
-    next ??= running.then(() => {
-      next = undefined;
-      return flush(flushOptions);
-    });
-    return next;
-  };
-
   return {
     component,
     startInvocation: () => createMetricsClient(definitions, refuse),
     merge,
-    flush,
+    flush: (flushOptions = {}) => flush(flushOptions),
+  };
+}
+
+/** One flush for two callers: in time for both, and closing if either wants that. */
+function combineFlushes(one: FlushOptions, other: FlushOptions): FlushOptions {
+  return {
+    timeoutMs: Math.min(one.timeoutMs ?? Infinity, other.timeoutMs ?? Infinity),
+    isClosing: one.isClosing === true || other.isClosing === true,
   };
 }
 
 /** The series to start at 0: those in the definitions, then those given beside them. */
-function admitZeros(
-  definitions: Definitions,
+function listZeros(
+  definitions: readonly MetricDefinition[],
   beside: Readonly<Record<string, readonly LabelSet[]>> = {},
-): (Admission | Refusal)[] {
-  const known = new Map(definitions.all().map((definition) => [definition.name, definition]));
-  const inDefinitions = [...known.values()].map(({ name, zeros = [] }) => ({ name, zeros }));
+): { name: string; labels: LabelSet }[] {
   const given = Object.entries(beside).map(([name, zeros]) => ({ name, zeros }));
-  return [...inDefinitions, ...given].flatMap(({ name, zeros }) => {
-    const type = known.get(name)?.type;
-    if (type === undefined) return refusal("invalid_name", name, "zeros: expected a known metric");
-    return zeros.map((labels) => definitions.admit(type, name, 0, labels));
-  });
+  return [...definitions, ...given].flatMap(({ name, zeros = [] }) =>
+    zeros.map((labels) => ({ name, labels })),
+  );
 }
 
 function resultOf(outcome: { outcome: string; status?: number }): string {

@@ -37,7 +37,10 @@ export function negotiateFormat(accept: string | undefined): ExpositionFormat {
  * sample and bound alike, so that a series does not depend on what was negotiated.
  */
 export function formatPage(families: readonly MetricFamily[], format: ExpositionFormat): string {
-  const pages = families.map((family) => formatHead(family, format) + formatSamples(family));
+  const names = new Set(families.map(({ name }) => name));
+  const head =
+    format === "text" ? formatTextHead : (one: MetricFamily) => formatOpenHead(one, names);
+  const pages = families.map((family) => head(family) + formatSamples(family));
   return pages.join("") + (format === "openmetrics" ? "# EOF\n" : "");
 }
 
@@ -47,12 +50,20 @@ function qualityOf(parameters: readonly string[]): number {
   return Number.isFinite(value) ? value : 0;
 }
 
-function formatHead({ name, type, help }: MetricFamily, format: ExpositionFormat): string {
-  if (format === "text" || type !== "counter") return formatHeader(name, type, help);
-  // OpenMetrics knows a counter by its name without `_total`; one that has none is of unknown type.
-  return name.endsWith("_total")
-    ? formatHeader(name.slice(0, -"_total".length), type, help)
-    : formatHeader(name, "unknown", help);
+function formatTextHead({ name, type, help }: MetricFamily): string {
+  return formatHeader(name, type, help);
+}
+
+/**
+ * OpenMetrics knows a counter by its name without `_total`; one that has none, or whose shorter name
+ * is another family's, is of unknown type. Unlike the text format it escapes quotes in help.
+ */
+function formatOpenHead({ name, type, help }: MetricFamily, names: ReadonlySet<string>): string {
+  const base = type === "counter" ? name.replace(/_total$/, "") : name;
+  const isPlain = type !== "counter" || (base !== name && !names.has(base));
+  const header = isPlain ? formatHeader(base, type, help) : formatHeader(name, "unknown", help);
+  const [helpLine = "", ...rest] = header.split("\n");
+  return [helpLine.replaceAll('"', '\\"'), ...rest].join("\n");
 }
 
 function formatSamples(family: MetricFamily): string {

@@ -139,7 +139,7 @@ export function createPusher(options: PusherOptions): Pusher {
     { timeoutMs, isClosing = false, startedAt }: Push,
   ): Promise<PushOutcome> {
     const sentAt = clock();
-    const leftMs = timeoutMs - elapsedMs(startedAt, sentAt);
+    const leftMs = Math.ceil(timeoutMs - elapsedMs(startedAt, sentAt));
     if (leftMs <= 0) return { outcome: "refused", detail: "not sent: the push had no time left" };
     const body = formatPayload({ families, sequence, isClosing });
     const outcome = await ask(() => target[method](key, body, { timeoutMs: leftMs }));

@@ -15,7 +15,7 @@ export type MeasuredHandler<Event, Result> = (
   metrics: MetricsClient,
 ) => Promise<Result>;
 
-/** Before the deadline, Lambda kills the process: what was recorded so far leaves this long before. */
+/** At the deadline Lambda kills the process: what was recorded so far leaves this long before. */
 const WATCHDOG_MS = 400;
 
 /** Wraps a handler; one line in a function's file. */
@@ -35,24 +35,34 @@ export function withMetrics<Event, Result>(
     isCold = false;
     let outcome = "error";
     let isCounted = false;
-    const watchdog = setTimeout(() => {
+    const stopWatching = watchDeadline(remainingMs, () => {
       isCounted = true;
       metrics.increment("lambda_invocations_total", 1, { outcome: "timeout" });
       metrics.increment("metrics_deadline_flushes_total");
       environment.merge(metrics);
       void environment.flush({ timeoutMs: WATCHDOG_MS / 2 });
-    }, remainingMs - WATCHDOG_MS);
+    });
+    const end = async () => {
+      stopWatching();
+      if (!isCounted) metrics.increment("lambda_invocations_total", 1, { outcome });
+      environment.merge(metrics);
+      await flusher.afterInvocation(context.awsRequestId, deadlineMs);
+    };
     try {
       const result = await handler(event, context, metrics);
       outcome = "success";
       return result;
     } finally {
-      clearTimeout(watchdog);
-      if (!isCounted) metrics.increment("lambda_invocations_total", 1, { outcome });
-      environment.merge(metrics);
-      await flusher.afterInvocation(context.awsRequestId, deadlineMs);
+      // Nothing in there should fail; if it does, the answer is still the handler's.
+      await end().catch(() => undefined);
     }
   };
+}
+
+/** Calls once when the deadline is near: in the second half of the time, if that is very short. */
+function watchDeadline(remainingMs: number, onNear: () => void): () => void {
+  const timer = setTimeout(onNear, remainingMs - Math.min(WATCHDOG_MS, remainingMs / 2));
+  return () => clearTimeout(timer);
 }
 
 function recordColdStart(metrics: InvocationMetrics, initSeconds: number): void {

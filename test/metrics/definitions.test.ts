@@ -173,6 +173,17 @@ describe("a label set", () => {
     expect(admit("2")).toMatchObject({ labels: { a: "2", b: "2" } });
   });
 
+  it("that is known beforehand takes no room from those that are not", () => {
+    const definitions = open([{ name: "depth", type: "gauge", help: "Depth.", labels: ["a"] }], 1);
+    for (const a of ["1", "2"]) admitted(definitions.admitZero("depth", { a }));
+    const overflows = ["1", "2", "3", "3", "4"].map(
+      (a) => admitted(definitions.admit("gauge", "depth", 1, { a })).overflow !== undefined,
+    );
+    expect(overflows).toEqual([false, false, false, false, true]);
+    expect(reasonOf(definitions.admitZero("depth", { a: "5", b: "6" }))).toBe("label_mismatch");
+    expect(reasonOf(definitions.admitZero("unknown", {}))).toBe("invalid_name");
+  });
+
   it("is capped for each family by itself", () => {
     const definitions = open([], 1);
     for (const name of ["x", "y", "z"]) {
