@@ -1,97 +1,326 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeApi } from "../openapi/document.ts";
-import { TEMPLATES } from "../lib/routes.ts";
+import { ROUTES, TEMPLATES } from "../lib/routes.ts";
+import { openTradeStore } from "../lib/trades/trade-store.ts";
+import { apiEvent } from "./support/api-event.ts";
+import { startTestDynamoDB, type TestDynamoDB } from "./support/dynamodb.ts";
+import { packageService, type PackagedService, type Resource } from "./support/packaged-service.ts";
+import { startPushgateway, type TestPushgateway } from "./support/pushgateway.ts";
+import {
+  recordDynamoDB,
+  type RecordedCall,
+  type RecordingDynamoDB,
+} from "./support/recording-dynamodb.ts";
+import { tradeRun } from "./support/trades.ts";
 
-const ROOT = join(import.meta.dirname, "..");
-const OSLS = join(ROOT, "node_modules/.bin/serverless");
+const FUNCTIONS = readdirSync(join(import.meta.dirname, "../functions"))
+  .map((file) => file.replace(/\.ts$/, ""))
+  .sort();
+/** Variables of the configuration, but what Lambda sets and what is for one machine or a test. */
+const CONFIGURED_VARIABLES = [
+  ...readFileSync(join(import.meta.dirname, "../lib/config.ts"), "utf8").matchAll(
+    /^ {2}([A-Z][A-Z0-9_]+):/gm,
+  ),
+]
+  .map(([, name = ""]) => name)
+  .filter((name) => !/^(?:AWS_.*|DYNAMODB_ENDPOINT|METRICS_STRICT)$/.test(name));
+const SECRET = "{{resolve:secretsmanager:k2-trades/prod:SecretString:scrapeToken}}";
 
-interface Resource {
-  readonly Type: string;
-  readonly Properties: Record<string, any>;
+/** Events for each function, and the status of each answer; a scheduled one has none. */
+const AT_WORK: [name: string, events: unknown[], statuses: (number | null)[]][] = [
+  [
+    "list-trades",
+    [
+      apiEvent({ query: { limit: "5" } }),
+      apiEvent({ query: { symbol: "BTCUSDT" } }),
+      apiEvent({ query: { symbol: "BTCUSDT", exchange: "NONE" } }),
+      apiEvent({ query: { end_time: "2002-01-01T00:00:00Z" } }),
+    ],
+    [200, 200, 200, 200],
+  ],
+  ["list-symbols", [apiEvent({ route: "/symbols" })], [200]],
+  [
+    "summarize-day",
+    ["2021-01-08", "2021-01-09"].map((date) => {
+      const pathParameters = { symbol: "BTCUSDT", date };
+      return apiEvent({ route: "/summary/{symbol}/{date}", pathParameters });
+    }),
+    [200, 404],
+  ],
+  ["check-health", [apiEvent({ route: "/health" })], [200]],
+  ["scrape-metrics", [apiEvent({ route: "/metrics" })], [200]],
+  ["retire-environments", [{}], [null]],
+  ["show-index", [apiEvent({ route: "/" })], [200]],
+  ["show-openapi", [apiEvent({ route: "/openapi.json" })], [200]],
+  ["answer-unknown", [apiEvent({ route: "/{proxy+}" })], [404]],
+];
+
+interface Statement {
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 }
 
-let folder: string;
-let resources: Record<string, Resource> = {};
-const ofType = (type: string) => Object.values(resources).filter((one) => one.Type === type);
+let service: PackagedService;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "k2-package-"));
-  const env = { ...process.env, BUILD_DIR: join(folder, "build") };
-  execFileSync(OSLS, ["package", "--package", join(folder, "out")], {
-    cwd: ROOT,
-    env,
-    stdio: "pipe",
-  });
-  const path = join(folder, "out/cloudformation-template-update-stack.json");
-  const template = JSON.parse(readFileSync(path, "utf8")) as { Resources: typeof resources };
-  resources = template.Resources;
+  service = packageService({ stage: "prod", params: { metricsScrapeToken: SECRET } });
 }, 120_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => service.remove());
+
+const ofType = (type: string): [string, Resource][] =>
+  Object.entries(service.resources).filter(([, { Type }]) => Type === type);
+
+/** A function's properties, by its name in serverless.yml. */
+function propertiesOf(name: string): Resource["Properties"] {
+  const [, { Properties } = { Properties: {} }] =
+    ofType("AWS::Lambda::Function").find(
+      ([, one]) => one.Properties["FunctionName"] === `k2-trades-prod-${name}`,
+    ) ?? [];
+  return Properties as Resource["Properties"];
+}
 
 describe("the packaged service", () => {
-  it("has one zip for each function, on Node.js 24 and arm64, and each handler exists", () => {
-    const functions = ofType("AWS::Lambda::Function");
-    expect(functions.length).toBeGreaterThanOrEqual(9);
-    for (const { Properties } of functions) {
-      expect(Properties["Runtime"]).toBe("nodejs24.x");
-      expect(Properties["Architectures"]).toEqual(["arm64"]);
-      const [path = ""] = String(Properties["Handler"]).split(".");
-      expect(existsSync(join(ROOT, `${path}.ts`))).toBe(true);
-      const name = path.replace("functions/", "");
-      expect(existsSync(join(folder, "out", `${name}.zip`))).toBe(true);
-    }
-  });
-
-  it("gives each function a role of its own, and none may do everything", () => {
-    const functions = ofType("AWS::Lambda::Function");
-    const roles = functions.map(({ Properties }) => JSON.stringify(Properties["Role"]));
-    expect(new Set(roles).size).toBe(functions.length);
-    for (const { Properties } of ofType("AWS::IAM::Role")) {
-      const statements = Properties["Policies"][0].PolicyDocument.Statement as Record<
-        string,
-        any
-      >[];
-      for (const { Action } of statements) {
-        expect([Action].flat().some((action: string) => action.endsWith("*"))).toBe(false);
-      }
-    }
-  });
-
-  it("lets only scrape and retirement write, and only the ledger", () => {
-    const writers = Object.entries(resources).filter(
-      ([, { Type, Properties }]) =>
-        Type === "AWS::IAM::Role" && JSON.stringify(Properties).includes("dynamodb:PutItem"),
+  it("has the functions in functions/ and no others, each with a handler that exists", () => {
+    const handlers = ofType("AWS::Lambda::Function").map(([, { Properties }]) =>
+      String(Properties["Handler"]),
     );
-    expect(writers.map(([name]) => name).sort()).toEqual([
-      "RetireDashenvironmentsIamRoleLambdaExecution",
-      "ScrapeDashmetricsIamRoleLambdaExecution",
+    expect(handlers.toSorted()).toEqual(FUNCTIONS.map((name) => `functions/${name}.handler`));
+  });
+
+  it.each(FUNCTIONS)("%s runs on Node.js 24 and arm64, within API Gateway's time", (name) => {
+    const { Runtime, Architectures, Timeout, MemorySize } = propertiesOf(name);
+    expect({ Runtime, Architectures }).toEqual({
+      Runtime: "nodejs24.x",
+      Architectures: ["arm64"],
+    });
+    expect(Timeout).toBeLessThanOrEqual(name === "retire-environments" ? 60 : 29);
+    expect(MemorySize).toBeGreaterThanOrEqual(256);
+  });
+
+  it.each(FUNCTIONS)("%s is one ES module and its source map, small and minified", async (name) => {
+    const files = await service.unzip(name);
+    const bundle = `functions/${name}.mjs`;
+    expect([...files.keys()].sort()).toEqual([bundle, `${bundle}.map`]);
+    const text = files.get(bundle)?.toString() ?? "";
+    expect(text.length).toBeLessThan(400_000);
+    expect(text.split("\n").length).toBeLessThan(1_000);
+    expect(text).toContain(`//# sourceMappingURL=${name}.mjs.map`);
+  });
+
+  it.each(FUNCTIONS)(
+    "%s gets every variable of the configuration that a deployment sets",
+    (name) => {
+      const own = Object.keys(propertiesOf(name)["Environment"].Variables);
+      expect(own.toSorted()).toEqual([...CONFIGURED_VARIABLES, "NODE_OPTIONS"].sort());
+    },
+  );
+
+  it.each(FUNCTIONS)("%s has a role of its own that writes to its own log", (name) => {
+    const [role] = propertiesOf(name)["Role"]["Fn::GetAtt"] as string[];
+    const sharing = FUNCTIONS.filter(
+      (other) => propertiesOf(other)["Role"]["Fn::GetAtt"][0] === role,
+    );
+    expect(sharing).toEqual([name]);
+    const others = statementsOf(name, (service) => service !== "dynamodb");
+    expect(others.flatMap(({ Action }) => Action).toSorted()).toEqual([
+      "logs:CreateLogGroup",
+      "logs:CreateLogStream",
+      "logs:PutLogEvents",
     ]);
-    for (const [, { Properties }] of writers) {
-      expect(JSON.stringify(Properties)).toContain("LEDGER#k2-trades");
-    }
+    const logs = `log-group:/aws/lambda/k2-trades-prod-${name}:*:*`;
+    expect(others.map((statement) => JSON.stringify(statement.Resource))).toEqual([
+      expect.stringContaining(logs),
+    ]);
   });
 
-  it("routes every path of the API", () => {
-    const parts = ofType("AWS::ApiGateway::Resource").map(
-      ({ Properties }) => Properties["PathPart"],
-    );
-    const wanted = TEMPLATES.flatMap((template) =>
-      template.split("/").filter((part) => part !== ""),
-    );
-    expect(parts).toEqual(expect.arrayContaining(wanted));
+  it("keeps secrets as references", () => {
+    expect(propertiesOf("scrape-metrics")["Environment"].Variables).toMatchObject({
+      METRICS_SCRAPE_TOKEN: SECRET,
+      PUSHGATEWAY_PASSWORD: "",
+      PUSHGATEWAY_TOKEN: "",
+    });
   });
 
-  it("retires environments every minute", () => {
-    expect(ofType("AWS::Events::Rule")[0]?.Properties["ScheduleExpression"]).toBe("rate(1 minute)");
+  it("keeps the table when the stack goes, with recovery and protection, outside dev", () => {
+    const [[, table] = []] = ofType("AWS::DynamoDB::Table");
+    expect(table).toMatchObject({
+      DeletionPolicy: "Retain",
+      Properties: {
+        BillingMode: "PAY_PER_REQUEST",
+        TimeToLiveSpecification: { AttributeName: "ttl" },
+        DeletionProtectionEnabled: { "Fn::If": ["IsKept", true, false] },
+        PointInTimeRecoverySpecification: {
+          PointInTimeRecoveryEnabled: { "Fn::If": ["IsKept", true, false] },
+        },
+      },
+    });
+  });
+
+  it("retires environments every minute, one run at a time", () => {
+    const [[, rule] = []] = ofType("AWS::Events::Rule");
+    expect(rule?.Properties["ScheduleExpression"]).toBe("rate(1 minute)");
+    expect(propertiesOf("retire-environments")["ReservedConcurrentExecutions"]).toBe(1);
   });
 });
 
-it("openapi.json is current", () => {
-  const read = (name: string): unknown => JSON.parse(readFileSync(join(ROOT, name), "utf8"));
-  const { version } = read("package.json") as { version: string };
-  expect(read("openapi.json")).toEqual(JSON.parse(JSON.stringify(describeApi(version))));
+describe("the REST API", () => {
+  it("routes each method of each template to its function, and all the rest to answer-unknown", () => {
+    expect(Object.fromEntries(routes())).toEqual(expectedRoutes());
+  });
+
+  it("asks for a key exactly where trades are read", () => {
+    const keyed = methods()
+      .filter(({ Properties }) => Properties["ApiKeyRequired"] === true)
+      .map((method) => nameOf(method));
+    const wanted = ["/symbols", "/summary/{symbol}/{date}", "/trades"];
+    const all = wanted.flatMap((path) => [`GET ${path}`, `HEAD ${path}`]);
+    expect(keyed.toSorted()).toEqual(all.toSorted());
+  });
+
+  it("is regional and compresses what is worth it", () => {
+    const [[, api] = []] = ofType("AWS::ApiGateway::RestApi");
+    expect(api?.Properties).toMatchObject({
+      EndpointConfiguration: { Types: ["REGIONAL"] },
+      MinimumCompressionSize: 1024,
+    });
+  });
 });
+
+describe("the bundles, at work in an environment that has nothing but Lambda's own variables", () => {
+  let database: TestDynamoDB;
+  let pushgateway: TestPushgateway;
+  let recording: RecordingDynamoDB;
+
+  beforeAll(async () => {
+    database = await startTestDynamoDB();
+    pushgateway = await startPushgateway();
+    recording = await recordDynamoDB(database.endpoint);
+    const { client, table } = database;
+    const layout = { ttlDays: 0, shards: new Map<string, number>(), recentShards: 4 };
+    const store = openTradeStore({ client, table, ...layout });
+    await store.recordTrades(tradeRun({ symbol: "BTCUSDT", count: 50 }));
+  });
+  afterAll(async () => {
+    recording.close();
+    await pushgateway.close();
+    await database.close();
+  });
+
+  it.each(AT_WORK)(
+    "%s answers, signs with the environment's credentials, and may do what it does and no more",
+    async (name, events, statuses) => {
+      recording.take();
+      const results = (await service.invoke(name, lambdaVariables(), events)) as {
+        statusCode?: number;
+      }[];
+      expect(results.map((result) => result?.statusCode ?? null)).toEqual(statuses);
+      const calls = recording.take();
+      for (const call of calls) {
+        expect(call).toMatchObject({ accessKeyId: "AKIDEXAMPLE", sessionToken: "session" });
+        expect(isAllowed(name, call), `${name}: ${JSON.stringify(call)}`).toBe(true);
+      }
+      const used = new Set(calls.map(({ action }) => action));
+      // Chunks of a ledger that outgrew one item are deleted; here it never does.
+      const unused = actionsOf(name).filter((action) => !used.has(action));
+      expect(unused.filter((action) => action !== "dynamodb:DeleteItem")).toEqual([]);
+    },
+    60_000,
+  );
+
+  it("leaves no function out", () => {
+    expect(AT_WORK.map(([name]) => name).toSorted()).toEqual(FUNCTIONS);
+  });
+
+  function lambdaVariables(): Record<string, string> {
+    return {
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
+      AWS_SECRET_ACCESS_KEY: "secret",
+      AWS_SESSION_TOKEN: "session",
+      DYNAMODB_ENDPOINT: recording.endpoint,
+      TABLE_NAME: database.table,
+      PUSHGATEWAY_URL: pushgateway.url,
+    };
+  }
+});
+
+/** A role's statements about services; by default about DynamoDB. */
+function statementsOf(
+  name: string,
+  isWanted = (service: string): boolean => service === "dynamodb",
+): Statement[] {
+  const [role = ""] = propertiesOf(name)["Role"]["Fn::GetAtt"] as string[];
+  const policies = service.resources[role]?.Properties["Policies"] as {
+    PolicyDocument: { Statement: Statement[] };
+  }[];
+  return policies
+    .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+    .filter(({ Action }) =>
+      [Action].flat().every((action) => isWanted(action.split(":")[0] ?? "")),
+    );
+}
+
+function actionsOf(name: string): string[] {
+  return statementsOf(name).flatMap(({ Action }) => Action);
+}
+
+/** As IAM would decide. */
+function isAllowed(name: string, { action, index, partitionKeys }: RecordedCall): boolean {
+  return statementsOf(name).some(({ Action, Resource, Condition }) => {
+    const keys = Condition?.["ForAllValues:StringEquals"]?.["dynamodb:LeadingKeys"];
+    const resources = [Resource].flat().map((resource) => JSON.stringify(resource));
+    const wanted =
+      index === undefined
+        ? JSON.stringify({ "Fn::GetAtt": ["TradesTable", "Arn"] })
+        : JSON.stringify({ "Fn::Sub": `\${TradesTable.Arn}/index/${index}` });
+    return (
+      [Action].flat().includes(action) &&
+      resources.includes(wanted) &&
+      (keys === undefined || partitionKeys.every((key) => keys.includes(key)))
+    );
+  });
+}
+
+function methods(): Resource[] {
+  return ofType("AWS::ApiGateway::Method").map(([, method]) => method);
+}
+
+/** `GET /trades`, say. */
+function nameOf({ Properties }: Resource): string {
+  return `${Properties["HttpMethod"]} ${pathOf(Properties["ResourceId"])}`;
+}
+
+function pathOf(id: Readonly<Record<string, any>>): string {
+  const parent = service.resources[id["Ref"]]?.Properties;
+  if (parent === undefined) return "/";
+  return `${pathOf(parent["ParentId"]).replace(/\/$/, "")}/${parent["PathPart"]}`;
+}
+
+/** What each method of each path calls. */
+function routes(): [string, string][] {
+  const names = new Map(
+    ofType("AWS::Lambda::Function").map(([id, { Properties }]) => [
+      id,
+      String(Properties["FunctionName"]).replace("k2-trades-prod-", ""),
+    ]),
+  );
+  return methods().map((method) => {
+    const [id = ""] =
+      /\w+LambdaFunction/.exec(JSON.stringify(method.Properties["Integration"])) ?? [];
+    return [nameOf(method), names.get(id) ?? id];
+  });
+}
+
+function expectedRoutes(): Record<string, string> {
+  const own = TEMPLATES.flatMap((template) =>
+    Object.entries(ROUTES[template]).flatMap(([method, name]) => [
+      [`${method} ${template}`, name] as const,
+      ...(method === "GET" ? [[`HEAD ${template}`, name] as const] : []),
+    ]),
+  );
+  const between = ["/summary", "/summary/{symbol}", "/{proxy+}"];
+  const others = [...TEMPLATES, ...between].map((path) => [`ANY ${path}`, "answer-unknown"]);
+  return Object.fromEntries([...own, ...others]);
+}
