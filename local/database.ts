@@ -20,18 +20,21 @@ export interface OwnDatabase extends Database {
   readonly child: Child;
 }
 
+const RUN_DYNAMODB = join(import.meta.dirname, "run-dynamodb.ts");
+
 /** What any emulator takes for an account. */
 export const LOCAL_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" } as const;
 
 /**
  * Starts the folder's database and waits until it answers.
+ * @param port 0: any that is free.
  * @throws {Error} when it ends before that; the child's last lines say why.
  */
-export async function startDatabase(folder: LocalFolder): Promise<OwnDatabase> {
+export async function startDatabase(folder: LocalFolder, port = 0): Promise<OwnDatabase> {
   const ready = Promise.withResolvers<Database>();
   const child = startChild({
     name: "the database",
-    command: [process.execPath, join(import.meta.dirname, "run-dynamodb.ts"), folder.dynamodb],
+    command: [process.execPath, RUN_DYNAMODB, String(port), folder.dynamodb],
     logPath: join(folder.logs, "dynamodb.log"),
     onLine: (line) => {
       if (line.startsWith("{")) ready.resolve(JSON.parse(line) as Database);

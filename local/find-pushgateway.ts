@@ -7,7 +7,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { debianPushgateway } from "./debian-pushgateway.ts";
 import type { LocalFolder } from "./folder.ts";
-import { freePort, LOOPBACK, untilAnswering } from "./ports.ts";
+import { LOOPBACK, untilAnswering } from "./ports.ts";
 import { startChild, type Child } from "./processes.ts";
 
 export interface OwnPushgateway {
@@ -23,14 +23,19 @@ export interface OwnPushgateway {
 const PROGRAMS = ["prometheus-pushgateway", "pushgateway"];
 const START_TIMEOUT_MS = 10_000;
 
-/** Starts it on a free port and waits until it answers. */
-export async function startAnyPushgateway(
-  folder: LocalFolder,
-  path: string | undefined,
-): Promise<OwnPushgateway> {
+export interface PushgatewayOptions {
+  readonly folder: LocalFolder;
+  /** Free. */
+  readonly port: number;
+  /** Where programs are looked for, as `PATH` has it. */
+  readonly path: string | undefined;
+}
+
+/** Starts it and waits until it answers. */
+export async function startAnyPushgateway(options: PushgatewayOptions): Promise<OwnPushgateway> {
+  const { folder, port, path } = options;
   mkdirSync(folder.pushgateway, { recursive: true });
   const program = findProgram(PROGRAMS, path) ?? (await debianPushgateway(folder.pushgateway));
-  const port = await freePort();
   const persistencePath = join(
     folder.pushgateway,
     program === undefined ? "groups.json" : "groups",

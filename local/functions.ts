@@ -37,6 +37,8 @@ export async function startFunctions(options: FunctionsOptions): Promise<Child> 
     environment: {
       PORT: String(options.port),
       DYNAMODB_ENDPOINT: options.dynamodb,
+      // From the second start on, the tools' own code is not compiled again.
+      NODE_COMPILE_CACHE: join(options.folder.root, "compiled"),
       // Each stack bundles into its own folder: the bundler empties it at its end.
       BUILD_DIR: relative(PROJECT, join(options.folder.root, "functions")),
       ...(needsAccount(options) ? LOCAL_ACCOUNT : {}),

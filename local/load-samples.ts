@@ -18,6 +18,8 @@ interface SampleNote {
 
 export interface SamplesOptions {
   readonly store: TradeStore;
+  /** Resolves when the database answers: whether samples belong in it. */
+  readonly isWanted: Promise<boolean>;
   /** The same for the same data, whatever port it has today. */
   readonly database: string;
   /** Where it is noted that they are there. */
@@ -33,15 +35,17 @@ const CHUNK_TRADES = 4_000;
 /**
  * Loads them, or the rest of them, unless the note says they are there. Loading them again changes
  * nothing, so a start that was interrupted begins its day anew.
- * @returns the day they are of.
+ * @returns the day they are of; `undefined` when they are not wanted.
  */
-export async function loadSamples(options: SamplesOptions): Promise<string> {
-  const { store, database, notePath, now, signal } = options;
+export async function loadSamples(options: SamplesOptions): Promise<string | undefined> {
+  const { store, isWanted, database, notePath, now, signal } = options;
   const note = readNote(notePath);
   const date = note?.database === database ? note.date : dayBefore(now);
-  if (note?.database === database && note.isComplete) return date;
-  writeNote(notePath, { database, date, isComplete: false });
+  if (note?.database === database && note.isComplete) return (await isWanted) ? date : undefined;
+  // Made while the database starts, which takes as long.
   const trades = makeSampleTrades({ date }).sort((a, b) => (a.timestamp < b.timestamp ? -1 : 1));
+  if (!(await isWanted)) return undefined;
+  writeNote(notePath, { database, date, isComplete: false });
   const progress = startProgress({
     label: `sample trades of ${date}`,
     total: trades.length,

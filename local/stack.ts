@@ -2,15 +2,16 @@
  * The whole stack on this machine: database, Pushgateway, functions, and a day of sample trades.
  */
 
-import { openTrades, startDatabase, type Database } from "./database.ts";
+import { openTrades, startDatabase } from "./database.ts";
 import { startAnyPushgateway } from "./find-pushgateway.ts";
 import { shortPath, type LocalFolder } from "./folder.ts";
 import { startFunctions, untilFunctionsAnswer } from "./functions.ts";
 import { useGivenDatabase } from "./given-database.ts";
 import { loadSamples } from "./load-samples.ts";
-import { LOOPBACK } from "./ports.ts";
+import { freePort, LOOPBACK } from "./ports.ts";
 import { showRequests } from "./request-lines.ts";
 import type { Servers } from "./stack-file.ts";
+import { readTradesTable } from "./table-template.ts";
 import { loadConfig, type Config } from "../lib/config.ts";
 
 export interface StackOptions {
@@ -42,31 +43,30 @@ export interface Stack {
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const config = loadConfig(options.variables);
-  const [database, pushgateway] = await until(
-    Promise.all([openDatabase(options, config), openPushgateway(options)]),
-    options.signal,
-  );
-  const servers: Servers = {
-    url: `http://${LOOPBACK}:${options.port}`,
-    dynamodb: database.endpoint,
-    ownsDynamodb: database.isOwn,
-    pushgateway: pushgateway.url,
-    table: database.table,
-  };
+  const place = await choosePlaces(options, config);
+  const { servers } = place;
+  // Ended after the functions, which write to it until their end.
+  const backing = options.resources.use(new AsyncDisposableStack());
   const functions = await startFunctions({
     ...options,
     ...servers,
     onLine: showRequests({ print: options.print }),
   });
   options.resources.defer(async () => functions.end());
+  const opening = Promise.all([
+    openDatabase({ ...options, backing, config, port: place.dynamodbPort }),
+    openPushgateway({ ...options, backing, port: place.pushgatewayPort }),
+  ]);
+  const isWanted = opening.then(([{ isNew }]) => isNew);
+  const samples = loadSampleDay({ ...options, servers, config, isWanted });
+  // It fails with the database, whose error is the one that is told.
+  samples.catch(() => {});
+  const stopped = AbortSignal.any([options.signal, functions.died]);
+  const [database, pushgateway] = await until(opening, stopped);
   const died = AbortSignal.any([...database.died, ...pushgateway.died, functions.died]);
-  const signal = AbortSignal.any([died, options.signal]);
   const [sampleDate] = await until(
-    Promise.all([
-      database.isNew ? loadSampleDay(options, { database, config, signal }) : undefined,
-      untilFunctionsAnswer(functions, options.port),
-    ]),
-    signal,
+    Promise.all([samples, untilFunctionsAnswer(functions, options.port)]),
+    AbortSignal.any([options.signal, died]),
   );
   return {
     servers,
@@ -77,55 +77,79 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 }
 
+interface Places {
+  readonly servers: Servers;
+  readonly dynamodbPort: number;
+  readonly pushgatewayPort: number;
+}
+
+/** Chosen before anything starts, so that the parts can start side by side. */
+async function choosePlaces(options: StackOptions, config: Config): Promise<Places> {
+  const [dynamodbPort, pushgatewayPort] = await Promise.all([freePort(), freePort()]);
+  const { TableName: table = "" } = await readTradesTable("dev");
+  const { endpoint } = config.dynamodb;
+  const servers: Servers = {
+    url: `http://${LOOPBACK}:${options.port}`,
+    dynamodb: endpoint ?? `http://${LOOPBACK}:${dynamodbPort}`,
+    ownsDynamodb: endpoint === undefined,
+    pushgateway: options.variables["PUSHGATEWAY_URL"] || `http://${LOOPBACK}:${pushgatewayPort}`,
+    table,
+  };
+  return { servers, dynamodbPort, pushgatewayPort };
+}
+
 /** A part of the stack, whether it was started here or given. */
 interface Part {
   readonly what: string;
   readonly died: readonly AbortSignal[];
 }
 
-interface OpenDatabase extends Part, Database {
-  readonly isOwn: boolean;
-  /** Its trades are ours to begin with: sample trades belong there. */
-  readonly isNew: boolean;
+interface PartOptions extends StackOptions {
+  /** Gets what was started. */
+  readonly backing: AsyncDisposableStack;
+  readonly port: number;
 }
 
-async function openDatabase(options: StackOptions, config: Config): Promise<OpenDatabase> {
-  const { endpoint, region } = config.dynamodb;
+/** `isNew`: its trades are ours to begin with, so sample trades belong there. */
+async function openDatabase(
+  options: PartOptions & { readonly config: Config },
+): Promise<Part & { readonly isNew: boolean }> {
+  const { folder, port, backing, variables } = options;
+  const { endpoint, region } = options.config.dynamodb;
   if (endpoint !== undefined) {
-    const given = await useGivenDatabase(endpoint, { region, variables: options.variables });
-    return { ...given, isOwn: false, what: "DYNAMODB_ENDPOINT", died: [] };
+    const given = await useGivenDatabase(endpoint, { region, variables });
+    return { isNew: given.isNew, what: "DYNAMODB_ENDPOINT", died: [] };
   }
-  const { child, ...database } = await startDatabase(options.folder);
-  options.resources.defer(async () => child.end());
-  const what = `data in ${shortPath(options.folder.dynamodb)}`;
-  return { ...database, isOwn: true, isNew: true, what, died: [child.died] };
+  const { child } = await startDatabase(folder, port);
+  backing.defer(async () => child.end());
+  return { isNew: true, what: `data in ${shortPath(folder.dynamodb)}`, died: [child.died] };
 }
 
-async function openPushgateway(options: StackOptions): Promise<Part & { readonly url: string }> {
-  const given = options.variables["PUSHGATEWAY_URL"];
-  if (given) return { url: given, what: "PUSHGATEWAY_URL", died: [] };
-  const own = await startAnyPushgateway(options.folder, options.variables["PATH"]);
-  options.resources.defer(async () => own.close());
-  return { ...own, died: own.child === undefined ? [] : [own.child.died] };
+async function openPushgateway(options: PartOptions): Promise<Part> {
+  const { folder, port, backing, variables } = options;
+  if (variables["PUSHGATEWAY_URL"]) return { what: "PUSHGATEWAY_URL", died: [] };
+  const own = await startAnyPushgateway({ folder, port, path: variables["PATH"] });
+  backing.defer(async () => own.close());
+  return { what: own.what, died: own.child === undefined ? [] : [own.child.died] };
 }
 
 async function loadSampleDay(
-  options: StackOptions,
-  context: {
-    readonly database: OpenDatabase;
+  options: StackOptions & {
+    readonly servers: Servers;
     readonly config: Config;
-    readonly signal: AbortSignal;
+    readonly isWanted: Promise<boolean>;
   },
-): Promise<string> {
-  const { database, config, signal } = context;
-  const trades = openTrades(database, config);
+): Promise<string | undefined> {
+  const { dynamodb: endpoint, ownsDynamodb: isOwn, table } = options.servers;
+  const trades = openTrades({ endpoint, table, isOwn }, options.config);
   try {
     return await loadSamples({
       store: trades.store,
-      database: database.isOwn ? "local" : database.endpoint,
+      isWanted: options.isWanted,
+      database: isOwn ? "local" : endpoint,
       notePath: options.folder.samples,
       now: new Date(),
-      signal,
+      signal: options.signal,
     });
   } finally {
     trades.close();

@@ -43,7 +43,6 @@ async function main(argv: readonly string[]): Promise<number> {
     throw new Error(`${problem} End what listens there, or choose another: PORT=8001 npm start`);
   const ending = endAtSignal();
   try {
-    const startedAt = performance.now();
     const stack = await startStack({
       folder,
       port,
@@ -53,7 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
       resources,
     });
     lock.publish({ port, servers: stack.servers });
-    print(describeStack(stack, { port, folder, seconds: (performance.now() - startedAt) / 1_000 }));
+    print(describeStack(stack, { port, folder, seconds: performance.now() / 1_000 }));
     await untilAborted(AbortSignal.any([ending, stack.died]));
     stack.died.throwIfAborted();
   } catch (error) {

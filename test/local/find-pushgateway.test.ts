@@ -3,6 +3,7 @@ import { delimiter, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { findProgram, startAnyPushgateway } from "../../local/find-pushgateway.ts";
 import { localFolder } from "../../local/folder.ts";
+import { freePort } from "../../local/ports.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 function program(folder: string, name: string, mode = 0o755): string {
@@ -36,14 +37,14 @@ describe("a Pushgateway of our own", () => {
     const folder = localFolder({ LOCAL_DIR: tempFolder() });
     // As if the download had failed before: these tests need no network.
     program(folder.pushgateway, "download-attempted");
-    const first = await startAnyPushgateway(folder, path);
+    const first = await startAnyPushgateway({ folder, path, port: await freePort() });
     const pushed = await fetch(`${first.url}/metrics/job/tests`, {
       method: "PUT",
       body: "kept_total 3\n",
     });
     expect(pushed.ok).toBe(true);
     await first.close();
-    const second = await startAnyPushgateway(folder, path);
+    const second = await startAnyPushgateway({ folder, path, port: await freePort() });
     onTestFinished(async () => second.close());
     expect(await (await fetch(`${second.url}/metrics`)).text()).toContain(
       'kept_total{instance="",job="tests"} 3',

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadSamples } from "../../local/load-samples.ts";
@@ -19,6 +19,7 @@ function store(stopAfter = Infinity) {
   };
   return {
     store: { recordTrades } as unknown as TradeStore,
+    isWanted: Promise.resolve(true),
     ids,
     signal: stop.signal,
     calls: () => calls,
@@ -50,6 +51,16 @@ describe("loading sample trades", () => {
     expect(await loadSamples(options)).toBe("2026-11-21");
     expect([...stopped.ids].every((id) => next.ids.has(id))).toBe(true);
     expect(next.ids.size).toBe(20_000);
+  });
+
+  it("does nothing in a database they do not belong in", async () => {
+    const notePath = join(tempFolder(), "samples.json");
+    const foreign = { ...store(), isWanted: Promise.resolve(false) };
+    expect(
+      await loadSamples({ ...foreign, database: "http://127.0.0.1:8001", notePath, now }),
+    ).toBe(undefined);
+    expect(foreign.calls()).toBe(0);
+    expect(existsSync(notePath)).toBe(false);
   });
 
   it("begins anew in another database", async () => {
