@@ -1,0 +1,226 @@
+/** The alert rules under promtool: for each state of the service exactly the named alerts fire. */
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+import { isPromtoolMissing } from "../support/promtool.ts";
+
+const OPS = join(import.meta.dirname, "../../ops/prometheus");
+const RULES = ["recording.yml", "alerts.yml"].map((name) => join(OPS, "rules", name));
+
+interface Rule {
+  readonly alert?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+const ALERTS = (
+  parse(readFileSync(join(OPS, "rules/alerts.yml"), "utf8")) as { groups: { rules: Rule[] }[] }
+).groups.flatMap(({ rules }) => rules);
+
+/** Values by minute, in promtool's notation; `N` is the number of minutes. */
+const HEALTHY = {
+  requests: ["api_requests_total", 'status_code="200"', "0+600xN"],
+  failures: ["api_requests_total", 'status_code="500"', "0+0xN"],
+  fast: ["api_request_duration_seconds_bucket", 'le="0.5"', "0+599xN"],
+  within1: ["api_request_duration_seconds_bucket", 'le="1"', "0+600xN"],
+  within5: ["api_request_duration_seconds_bucket", 'le="5"', "0+600xN"],
+  all: ["api_request_duration_seconds_bucket", 'le="+Inf"', "0+600xN"],
+  count: ["api_request_duration_seconds_count", "", "0+600xN"],
+  invocations: ["lambda_invocations_total", 'outcome="success"', "0+600xN"],
+  timeouts: ["lambda_invocations_total", 'outcome="timeout"', "0+0xN"],
+  coldStarts: ["lambda_cold_starts_total", "", "0+1xN"],
+  lagBelow5: ["kafka_consumer_lag_seconds_bucket", 'topic="trades",le="5"', "0+600xN"],
+  lagBelow300: ["kafka_consumer_lag_seconds_bucket", 'topic="trades",le="300"', "0+600xN"],
+  lagAll: ["kafka_consumer_lag_seconds_bucket", 'topic="trades",le="+Inf"', "0+600xN"],
+  deadLetters: ["kafka_dead_letters_total", 'topic="trades"', "0+0xN"],
+  kafkaErrors: ["kafka_errors_total", 'topic="trades",operation="produce"', "0+0xN"],
+  page: ["up", 'job="k2-trades"', "1+0xN"],
+  pushgateway: ["up", 'job="pushgateway"', "1+0xN"],
+  pushes: ["metrics_pushes_total", "", "0+600xN"],
+  failedPushes: ["metrics_push_failures_total", 'result="refused"', "0+1xN"],
+  retirements: ["metrics_retirements_total", 'outcome="complete"', "0+1xN"],
+  uncertain: ["metrics_uncertain_total", "", "0+0xN"],
+  refused: ["metrics_client_errors_total", 'reason="invalid_value"', "0+0xN"],
+  clockSteps: ["metrics_clock_steps_total", "", "0+0xN"],
+  groups: ["metrics_page_environments", 'state="live"', "40+0xN"],
+  floor: ["metrics_page_floor_held", "", "0+0xN"],
+  torn: ["metrics_page_torn_groups", "", "0+0xN"],
+  conflicts: ["metrics_page_conflicting_families", "", "0+0xN"],
+  ledger: ["metrics_page_ledger_series", "", "1200+0xN"],
+} as const;
+
+/** Longer than the second longest window of the fast alerts. */
+const MINUTES = 130;
+const AT = `${MINUTES}m`;
+
+type State = Partial<Record<keyof typeof HEALTHY, string>>;
+
+const CASES: readonly [
+  state: string,
+  changes: State,
+  fires: readonly string[],
+  minutes?: number,
+][] = [
+  ["a healthy service", {}, []],
+  [
+    "2 % of requests have failed for two hours",
+    { requests: "0+588xN", failures: "0+12xN" },
+    ["ApiErrorBudgetBurnsFast", "ApiErrorBudgetBurnsSlow"],
+  ],
+  [
+    "0.2 % of requests have failed for two hours",
+    { requests: "0+4990xN", failures: "0+10xN" },
+    ["ApiErrorBudgetBurnsSlow"],
+    2_880,
+  ],
+  [
+    "every request has failed for two minutes after two hours without failures",
+    { requests: "0+600x127 76200x3", failures: "0x127 600+600x2" },
+    [],
+    1_439,
+  ],
+  [
+    "a fifth of requests have been slow for two hours",
+    { fast: "0+480xN" },
+    ["ApiLatencyBudgetBurnsFast", "ApiLatencyBudgetBurnsSlow"],
+  ],
+  [
+    "one request in fifty takes seconds",
+    { fast: "0+588xN", within1: "0+588xN" },
+    ["ApiLatencyBudgetBurnsSlow", "ApiSlow"],
+  ],
+  ["invocations run into their timeout", { timeouts: "0+1xN" }, ["InvocationsTimeOut"]],
+  ["every third invocation is a cold start", { coldStarts: "0+200xN" }, ["ManyColdStarts"]],
+  ["records wait for minutes", { lagBelow5: "0+100xN" }, ["ConsumerLags"]],
+  ["records are put aside", { deadLetters: "0+1xN" }, ["DeadLetters"]],
+  ["producing fails", { kafkaErrors: "0+30xN" }, ["KafkaErrors"]],
+  ["the page is refused", { page: "0+0xN" }, ["MetricsPageDown"]],
+  ["a Pushgateway is down", { pushgateway: "0+0xN" }, ["PushgatewayDown"]],
+  ["a tenth of the pushes fail", { failedPushes: "0+60xN" }, ["PushesFail"]],
+  ["no retirement completes", { retirements: "7+0xN" }, ["RetirementStalled"]],
+  ["there are 4,000 groups", { groups: "4000+0xN" }, ["GroupsPileUp"]],
+  ["the floor holds", { floor: "1+0xN" }, ["FloorHeld"]],
+  ["a group stays torn", { torn: "1+0xN" }, ["GroupsTorn"]],
+  ["a family is left off the page", { conflicts: "1+0xN" }, ["MetricsConflict"]],
+  ["pushes were never answered", { uncertain: "0+1xN" }, ["SamplesUncertain"]],
+  ["samples are refused", { refused: "0+1xN" }, ["SamplesRefused"]],
+  ["a Pushgateway's clock was set", { clockSteps: "0x90 1x40" }, ["PushgatewayClockSet"]],
+  ["the ledger holds 30,000 series", { ledger: "30000+0xN" }, ["LedgerLarge"]],
+];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "k2-alerts-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function promtool(...args: readonly string[]): string {
+  try {
+    return execFileSync("promtool", args, { encoding: "utf8", stdio: "pipe" });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`promtool ${args.join(" ")}:\n${stdout}${stderr}`, { cause: error });
+  }
+}
+
+function seriesOf(changes: State): { series: string; values: string }[] {
+  return Object.entries(HEALTHY).map(([key, [name, labels, values]]) => ({
+    series: `${name}{service="k2-trades",environment="prod",component="list-trades",endpoint="/trades",method="GET"${labels === "" ? "" : `,${labels}`}}`,
+    values: (changes[key as keyof State] ?? values).replace("N", String(MINUTES)),
+  }));
+}
+
+function testRules(tests: readonly object[]): string {
+  const path = join(folder, "case.yml");
+  writeFileSync(path, stringify({ rule_files: RULES, evaluation_interval: "1m", tests }));
+  return promtool("test", "rules", path);
+}
+
+describe.skipIf(isPromtoolMissing)("the rules, by promtool", () => {
+  it("are well formed, and so is the configuration beside them", () => {
+    expect(promtool("check", "rules", ...RULES)).toContain("SUCCESS");
+    const token = join(folder, "token");
+    writeFileSync(token, "secret");
+    const config = join(folder, "prometheus.yml");
+    const text = readFileSync(join(OPS, "prometheus.yml"), "utf8")
+      .replace("rules/*.yml", join(OPS, "rules/*.yml"))
+      .replace("/etc/prometheus/k2-trades-token", token);
+    writeFileSync(config, text);
+    expect(promtool("check", "config", config)).toContain("2 rule files found");
+  });
+
+  it.each(CASES)("when %s, exactly these alerts fire", (_state, changes, fires) => {
+    const expected = fires.map((alertname) => ({
+      labels: `{alertname="${alertname}"}`,
+      value: 1,
+    }));
+    const test = {
+      interval: "1m",
+      input_series: seriesOf(changes),
+      promql_expr_test: [
+        {
+          expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+          eval_time: AT,
+          exp_samples: expected,
+        },
+      ],
+    };
+    expect(testRules([test])).toContain("SUCCESS");
+  });
+
+  it("notices when another alert fires than was expected", () => {
+    const test = {
+      interval: "1m",
+      input_series: seriesOf({ ledger: "30000+0xN" }),
+      promql_expr_test: [{ expr: 'ALERTS{alertstate="firing"}', eval_time: AT, exp_samples: [] }],
+    };
+    expect(() => testRules([test])).toThrow("LedgerLarge");
+  });
+
+  it("say in words what is wrong", () => {
+    const failures = seriesOf({ requests: "0+588xN", failures: "0+12xN" });
+    const test = {
+      interval: "1m",
+      input_series: failures,
+      alert_rule_test: [
+        {
+          alertname: "ApiErrorBudgetBurnsFast",
+          eval_time: AT,
+          exp_alerts: [
+            {
+              exp_labels: { severity: "page", service: "k2-trades", environment: "prod" },
+              exp_annotations: {
+                summary: "k2-trades (prod) fails too many requests",
+                description: "2% of requests get a 5xx; the objective is 0.1 %.",
+                runbook: "docs/alerts.md#apierrorbudgetburnsfast",
+              },
+            },
+          ],
+        },
+      ],
+    };
+    expect(testRules([test])).toContain("SUCCESS");
+  });
+});
+
+describe("every alert", () => {
+  const names = ALERTS.map(({ alert = "" }) => alert);
+
+  it("fires in one case at least", () => {
+    const fired = new Set(CASES.flatMap(([, , fires]) => fires));
+    expect(names.filter((name) => !fired.has(name))).toEqual([]);
+  });
+
+  it.each(ALERTS)("$alert has a severity, words and a page that says what to do", (rule) => {
+    expect(["page", "ticket"]).toContain(rule.labels?.["severity"]);
+    expect(rule.annotations?.["summary"]).toMatch(/\S/);
+    expect(rule.annotations?.["description"]).toMatch(/\.$/);
+    expect(rule.annotations?.["runbook"]).toBe(`docs/alerts.md#${rule.alert?.toLowerCase()}`);
+    const page = readFileSync(join(OPS, "../../docs/alerts.md"), "utf8");
+    expect(page).toContain(`\n## ${rule.alert}\n`);
+  });
+});
