@@ -34,6 +34,8 @@ export interface Child {
   lastLines(): readonly string[];
   /** Asks it to end, kills it after `graceMs` (default 4,000), resolves when it and its own are gone. */
   end(graceMs?: number): Promise<void>;
+  /** Kills it and its own outright, as a crash would; resolves when they are gone. */
+  kill(): Promise<void>;
 }
 
 const LAST_LINES = 20;
@@ -87,6 +89,11 @@ export function startChild(options: ChildOptions): Child {
       const timer = setTimeout(() => killGroup(child.pid), graceMs);
       await ended;
       clearTimeout(timer);
+    },
+    kill: async () => {
+      isEnding = true;
+      killGroup(child.pid);
+      await ended;
     },
   };
   void ended.then((how) => {
