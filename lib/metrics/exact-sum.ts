@@ -24,7 +24,10 @@ export function exactSum(value = 0): ExactSum {
   return sum;
 }
 
-/** Adds one finite double. */
+/**
+ * Adds one double. At the largest finite one a sum stands still, since the ledger's JSON knows no
+ * `Infinity`; NaN, which none of our clients records, is left out.
+ */
 export function addValue(sum: ExactSum, value: number): void {
   const integer = sum.integer + value;
   if (Number.isSafeInteger(integer) && Number.isInteger(value)) sum.integer = integer;
@@ -42,7 +45,7 @@ export function roundSum(sum: ExactSum): number {
   if (sum.partials.length === 0) return sum.integer;
   const expansion = [...sum.partials];
   growExpansion(expansion, sum.integer);
-  return expansion[0] === Infinity ? Infinity : roundExpansion(expansion);
+  return roundExpansion(expansion);
 }
 
 /** Whether nothing was added, or nothing but zeros. */
@@ -61,17 +64,20 @@ export function fromStored(stored: StoredSum): ExactSum {
   return sum;
 }
 
-/** Adds a double to an expansion, keeping every bit; zeros are left out. Past the largest double: `Infinity`. */
+/**
+ * Adds a double to an expansion, keeping every bit; zeros are left out. Past the largest double all
+ * that is kept is that one, whatever the order: sums of counters only grow.
+ */
 function growExpansion(expansion: number[], value: number): void {
-  if (expansion[0] === Infinity) return;
-  let high = value;
+  if (Number.isNaN(value)) return;
+  let high = toFinite(value);
   let kept = 0;
   for (const partial of expansion) {
     const [larger, smaller] =
       Math.abs(high) < Math.abs(partial) ? [partial, high] : [high, partial];
     const sum = larger + smaller;
-    if (sum === Infinity) {
-      expansion.splice(0, expansion.length, Infinity);
+    if (!Number.isFinite(sum)) {
+      expansion.splice(0, expansion.length, toFinite(sum));
       return;
     }
     const rest = smaller - (sum - larger);
@@ -80,6 +86,10 @@ function growExpansion(expansion: number[], value: number): void {
   }
   expansion.length = kept;
   if (high !== 0) expansion.push(high);
+}
+
+function toFinite(value: number): number {
+  return Math.max(-Number.MAX_VALUE, Math.min(value, Number.MAX_VALUE));
 }
 
 /**

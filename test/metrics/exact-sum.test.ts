@@ -47,7 +47,11 @@ describe("exactSum", () => {
     { values: [2 ** 53, 1], expected: 2 ** 53 },
     { values: [2 ** 53, 1, 5e-324], expected: 2 ** 53 + 2 },
     { values: [5e-324, 5e-324], expected: 1e-323 },
-    { values: [Number.MAX_VALUE, Number.MAX_VALUE, 1, 0.5], expected: Infinity },
+    { values: [Number.MAX_VALUE, Number.MAX_VALUE, 1, 0.5], expected: Number.MAX_VALUE },
+    { values: [Number.MAX_VALUE, 2 ** 970], expected: Number.MAX_VALUE },
+    { values: [1, Infinity, 0.5], expected: Number.MAX_VALUE },
+    { values: [-Number.MAX_VALUE, -Number.MAX_VALUE], expected: -Number.MAX_VALUE },
+    { values: [1, Number.NaN, 0.5], expected: 1.5 },
   ])("$values add up to $expected, rounded once", ({ values, expected }) => {
     expect(roundSum(sumOf(values))).toBe(expected);
   });
@@ -118,6 +122,22 @@ describe("exactSum", () => {
         const sum = sumOf(values);
         const stored = JSON.parse(JSON.stringify(toStored(sum))) as number[];
         expect(unitsOf(fromStored(stored))).toBe(unitsOf(sum));
+      }),
+    );
+  });
+
+  it("stands still at the largest double: in any order, and stored on the way", () => {
+    const huge = fc.oneof(amount, fc.double({ min: 1e307, noNaN: true }));
+    fc.assert(
+      fc.property(fc.array(huge, { maxLength: 20 }), fc.nat(20), (values, cut) => {
+        const sum = sumOf(values.slice(0, cut));
+        const stored = JSON.parse(JSON.stringify(toStored(sum))) as number[];
+        const resumed = fromStored(stored);
+        expect(roundSum(resumed)).toBe(roundSum(sum));
+        for (const value of values.slice(cut).toReversed()) addValue(resumed, value);
+        expect(roundSum(resumed)).toBe(roundSum(sumOf(values)));
+        expect(roundSum(resumed)).toBeGreaterThanOrEqual(roundSum(sum));
+        expect(roundSum(resumed)).toBeLessThanOrEqual(Number.MAX_VALUE);
       }),
     );
   });
