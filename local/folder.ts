@@ -11,6 +11,7 @@ export interface LocalFolder {
   /** The database engine's own files. */
   readonly dynamodb: string;
   readonly pushgateway: string;
+  readonly prometheus: string;
   readonly logs: string;
   /** Who runs here now, see `stack-file.ts`. */
   readonly stackFile: string;
@@ -31,6 +32,7 @@ export function localFolder(
     root,
     dynamodb: join(root, "dynamodb"),
     pushgateway: join(root, "pushgateway"),
+    prometheus: join(root, "prometheus"),
     logs: join(root, "logs"),
     stackFile: join(root, "stack.json"),
     loads: join(root, "loads"),

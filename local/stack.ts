@@ -9,6 +9,7 @@ import { startFunctions, untilFunctionsAnswer } from "./functions.ts";
 import { useGivenDatabase } from "./given-database.ts";
 import { loadSamples } from "./load-samples.ts";
 import { freePort, LOOPBACK } from "./ports.ts";
+import { startPrometheus } from "./prometheus.ts";
 import { showRequests } from "./request-lines.ts";
 import type { Servers } from "./stack-file.ts";
 import { readTradesTable } from "./table-template.ts";
@@ -31,6 +32,7 @@ export interface Stack {
   /** For people: what each is and where its data is. */
   readonly database: string;
   readonly pushgateway: string;
+  readonly prometheus: string;
   /** Day of the sample trades, `YYYY-MM-DD`, when there are some. */
   readonly sampleDate?: string;
   /** Aborted when a part ends by itself; its reason says which, and how. */
@@ -63,15 +65,24 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   samples.catch(() => {});
   const stopped = AbortSignal.any([options.signal, functions.died]);
   const [database, pushgateway] = await until(opening, stopped);
-  const died = AbortSignal.any([...database.died, ...pushgateway.died, functions.died]);
-  const [sampleDate] = await until(
-    Promise.all([samples, untilFunctionsAnswer(functions, options.port)]),
-    AbortSignal.any([options.signal, died]),
+  const parts = AbortSignal.any([...database.died, ...pushgateway.died, functions.died]);
+  const [sampleDate, prometheus] = await until(
+    Promise.all([
+      samples,
+      openPrometheus({ ...options, backing, config, api: servers.url }),
+      untilFunctionsAnswer(functions, options.port),
+    ]),
+    AbortSignal.any([options.signal, parts]),
   );
+  const died = AbortSignal.any([parts, ...prometheus.died]);
   return {
-    servers,
+    servers: {
+      ...servers,
+      ...(prometheus.url === undefined ? {} : { prometheus: prometheus.url }),
+    },
     database: database.what,
     pushgateway: pushgateway.what,
+    prometheus: prometheus.what,
     ...(sampleDate === undefined ? {} : { sampleDate }),
     died,
   };
@@ -131,6 +142,26 @@ async function openPushgateway(options: PartOptions): Promise<Part> {
   const own = await startAnyPushgateway({ folder, port, path: variables["PATH"] });
   backing.defer(async () => own.close());
   return { what: own.what, died: own.child === undefined ? [] : [own.child.died] };
+}
+
+async function openPrometheus(
+  options: StackOptions & {
+    readonly backing: AsyncDisposableStack;
+    readonly config: Config;
+    readonly api: string;
+  },
+): Promise<Part & { readonly url?: string }> {
+  const { scrapeToken } = options.config.metrics;
+  const own = await startPrometheus({
+    folder: options.folder,
+    port: await freePort(),
+    api: options.api,
+    ...(scrapeToken === undefined ? {} : { scrapeToken }),
+    path: options.variables["PATH"],
+  });
+  if (own === undefined) return { what: "not installed", died: [] };
+  options.backing.defer(async () => own.close());
+  return { what: own.what, url: own.url, died: [own.child.died] };
 }
 
 async function loadSampleDay(

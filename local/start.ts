@@ -111,6 +111,7 @@ function describeStack(
     `  API          ${servers.url}`,
     `  DynamoDB     ${servers.dynamodb}  table ${servers.table}, ${stack.database}`,
     `  Pushgateway  ${servers.pushgateway}  ${stack.pushgateway}`,
+    `  Prometheus   ${servers.prometheus === undefined ? "" : `${servers.prometheus}  `}${stack.prometheus}`,
     `  Logs         ${shortPath(context.folder.logs)}`,
     "",
     "  npm run load -- FILE...   loads Binance's public dumps",
