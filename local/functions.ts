@@ -79,12 +79,20 @@ const LOCAL_ACCOUNT = {
 async function paramsFor(
   variables: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly string[]> {
-  const template = parse(await readFile(join(PROJECT, "serverless.yml"), "utf8"), {
+  const { provider, functions } = parse(await readFile(join(PROJECT, "serverless.yml"), "utf8"), {
     logLevel: "silent",
-  }) as { provider: { environment?: Record<string, unknown> } };
-  return Object.entries(template.provider.environment ?? {}).flatMap(([variable, source]) => {
+  }) as { provider: WithEnvironment; functions: Record<string, WithEnvironment> };
+  const environment = Object.assign(
+    {},
+    ...[provider, ...Object.values(functions)].map((part) => part.environment),
+  ) as Record<string, unknown>;
+  return Object.entries(environment).flatMap(([variable, source]) => {
     const param = /^\$\{param:(\w+)\}$/.exec(String(source))?.[1];
     const value = variables[variable];
     return param === undefined || !value ? [] : [`--param=${param}=${value}`];
   });
+}
+
+interface WithEnvironment {
+  readonly environment?: Readonly<Record<string, unknown>>;
 }

@@ -18,13 +18,14 @@ const PROPERTIES = [
 ] as const;
 
 /**
- * Reads `resources.Resources.TradesTable.Properties` as CreateTable's input.
+ * Reads the properties of the resource `TradesTable` as CreateTable's input.
  * @param stage stands for `${sls:stage}`.
  * @throws {Error} when the template has no such resource.
  */
 export async function readTradesTable(stage: string): Promise<CreateTableCommandInput> {
   const template = parseTemplate(await readFile(TEMPLATE, "utf8"), stage);
-  const properties = template.resources?.Resources?.TradesTable?.Properties;
+  const parts = template.resources ?? [];
+  const properties = parts.map((part) => part.Resources?.TradesTable?.Properties).find(Boolean);
   if (properties === undefined) throw new Error("serverless.yml: no resource TradesTable");
   return Object.fromEntries(
     PROPERTIES.map((name) => [name, properties[name]]),
@@ -33,11 +34,11 @@ export async function readTradesTable(stage: string): Promise<CreateTableCommand
 
 interface Template {
   readonly service?: string;
-  readonly resources?: {
+  readonly resources?: readonly {
     readonly Resources?: {
       readonly TradesTable?: { readonly Properties?: Readonly<Record<string, unknown>> };
     };
-  };
+  }[];
 }
 
 /** CloudFormation's short tags (`!Ref`, `!If`) are left as the plain values they stand before. */

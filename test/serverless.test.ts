@@ -25,6 +25,10 @@ const CONFIGURED_VARIABLES = [
 ]
   .map(([, name = ""]) => name)
   .filter((name) => !/^(?:AWS_.*|DYNAMODB_ENDPOINT|METRICS_STRICT)$/.test(name));
+/** Secrets that only these functions have a use for. */
+const ONLY_FOR: Readonly<Record<string, readonly string[]>> = {
+  METRICS_SCRAPE_TOKEN: ["scrape-metrics"],
+};
 const SECRET = "{{resolve:secretsmanager:k2-trades/prod:SecretString:scrapeToken}}";
 
 /** Events for each function, and the status of each answer; a scheduled one has none. */
@@ -110,10 +114,13 @@ describe("the packaged service", () => {
   });
 
   it.each(FUNCTIONS)(
-    "%s gets every variable of the configuration that a deployment sets",
+    "%s gets every variable of the configuration that a deployment sets, and no other's secret",
     (name) => {
       const own = Object.keys(propertiesOf(name)["Environment"].Variables);
-      expect(own.toSorted()).toEqual([...CONFIGURED_VARIABLES, "NODE_OPTIONS"].sort());
+      const wanted = CONFIGURED_VARIABLES.filter(
+        (variable) => ONLY_FOR[variable]?.includes(name) ?? true,
+      );
+      expect(own.toSorted()).toEqual([...wanted, "NODE_OPTIONS"].sort());
     },
   );
 
@@ -150,10 +157,8 @@ describe("the packaged service", () => {
       Properties: {
         BillingMode: "PAY_PER_REQUEST",
         TimeToLiveSpecification: { AttributeName: "ttl" },
-        DeletionProtectionEnabled: { "Fn::If": ["IsKept", true, false] },
-        PointInTimeRecoverySpecification: {
-          PointInTimeRecoveryEnabled: { "Fn::If": ["IsKept", true, false] },
-        },
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       },
     });
   });
