@@ -57,6 +57,21 @@ const shardList = v.pipe(
   v.transform((parts) => new Map(parts.map((part) => splitShards(part)))),
 );
 
+/** A topic's name, as Kafka allows it. */
+const topic = (fallback: string) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+        "1 to 249 letters, digits, `.`, `_`, `-`, and not `.` or `..`",
+      ),
+    ),
+    fallback,
+  );
+
+const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+
 const Environment = v.object({
   SERVICE_NAME: v.optional(name("1 to 64 letters, digits, `_`, `.`, `-`"), "k2-trades"),
   STAGE: v.optional(name("1 to 64 letters, digits, `_`, `.`, `-`"), "dev"),
@@ -110,6 +125,17 @@ const Environment = v.object({
     list(v.pipe(v.string(), v.regex(/^[^:\s]+:\d{1,5}$/, "host:port, separated by commas"))),
     "",
   ),
+  KAFKA_TRADES_TOPIC: topic("trades"),
+  KAFKA_DEAD_LETTER_TOPIC: topic("trades-dead-letters"),
+  KAFKA_TLS: flag,
+  KAFKA_TLS_CA: v.optional(
+    v.pipe(v.string(), v.includes("-----BEGIN CERTIFICATE-----", "certificates in PEM")),
+  ),
+  KAFKA_SASL_MECHANISM: v.optional(
+    v.picklist(SASL_MECHANISMS, SASL_MECHANISMS.join(", ").replace(/, (?=[^,]*$)/, " or ")),
+  ),
+  KAFKA_SASL_USERNAME: v.optional(v.string()),
+  KAFKA_SASL_PASSWORD: v.optional(v.string()),
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -125,7 +151,13 @@ export function loadConfig(variables: Readonly<Record<string, string | undefined
     Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""),
   );
   const result = v.safeParse(Environment, set);
-  if (!result.success) throw invalidConfig(result.issues);
+  if (!result.success)
+    throw invalidConfig(
+      result.issues.map((issue) => ({
+        variable: v.getDotPath(issue) ?? "",
+        expected: issue.message,
+      })),
+    );
   const env = result.output;
   return {
     service: env.SERVICE_NAME,
@@ -139,7 +171,7 @@ export function loadConfig(variables: Readonly<Record<string, string | undefined
       shards: env.TRADE_SHARDS,
       recentShards: env.RECENT_SHARDS,
     },
-    kafka: { brokers: env.KAFKA_BROKERS },
+    kafka: kafkaOf(env),
     metrics: {
       pushgateways: env.PUSHGATEWAY_URL,
       username: env.PUSHGATEWAY_USERNAME,
@@ -166,10 +198,51 @@ export function loadConfig(variables: Readonly<Record<string, string | undefined
   };
 }
 
-function invalidConfig(issues: readonly v.BaseIssue<unknown>[]): ServiceError {
-  const faults = issues.map((issue) => ({
-    pointer: `/${v.getDotPath(issue) ?? ""}`,
-    detail: `expected ${issue.message}`,
+/** Of variables that only make sense together, the one that is missing or in the way is named. */
+function kafkaOf(env: v.InferOutput<typeof Environment>) {
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_TLS_CA: ca } = env;
+  const { KAFKA_SASL_USERNAME: username = "", KAFKA_SASL_PASSWORD: password = "" } = env;
+  const hasSasl = mechanism !== undefined;
+  const rules: [variable: string, isKept: boolean, expected: string][] = [
+    [
+      "KAFKA_SASL_USERNAME",
+      !hasSasl || username !== "",
+      "a user, since KAFKA_SASL_MECHANISM is set",
+    ],
+    [
+      "KAFKA_SASL_PASSWORD",
+      !hasSasl || password !== "",
+      "a password, since KAFKA_SASL_MECHANISM is set",
+    ],
+    [
+      "KAFKA_SASL_MECHANISM",
+      hasSasl || (username === "" && password === ""),
+      "a mechanism, since KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD is set",
+    ],
+    [
+      "KAFKA_TLS",
+      mechanism !== "PLAIN" || env.KAFKA_TLS,
+      '"true", since PLAIN sends the password as it is',
+    ],
+    ["KAFKA_TLS", ca === undefined || env.KAFKA_TLS, '"true", since KAFKA_TLS_CA is set'],
+  ];
+  const broken = rules.filter(([, isKept]) => !isKept);
+  if (broken.length > 0)
+    throw invalidConfig(broken.map(([variable, , expected]) => ({ variable, expected })));
+  return {
+    brokers: env.KAFKA_BROKERS,
+    topics: { trades: env.KAFKA_TRADES_TOPIC, deadLetters: env.KAFKA_DEAD_LETTER_TOPIC },
+    tls: env.KAFKA_TLS ? { ca } : undefined,
+    sasl: mechanism === undefined ? undefined : { mechanism, username, password },
+  };
+}
+
+function invalidConfig(
+  refused: readonly { readonly variable: string; readonly expected: string }[],
+): ServiceError {
+  const faults = refused.map(({ variable, expected }) => ({
+    pointer: `/${variable}`,
+    detail: `expected ${expected}`,
   }));
   const text = faults.map((fault) => `${fault.pointer.slice(1)}: ${fault.detail}`).join("; ");
   return new ServiceError("INVALID_CONFIG", text, { faults });

@@ -10,7 +10,12 @@ describe("loadConfig", () => {
       corsOrigins: [],
       dynamodb: { region: "us-east-1", endpoint: undefined, table: "k2-trades-dev" },
       trades: { ttlDays: 0, shards: new Map(), recentShards: 4 },
-      kafka: { brokers: [] },
+      kafka: {
+        brokers: [],
+        topics: { trades: "trades", deadLetters: "trades-dead-letters" },
+        tls: undefined,
+        sasl: undefined,
+      },
       metrics: { pushgateways: ["http://127.0.0.1:9091"], scrapeToken: undefined },
     });
   });
@@ -56,6 +61,11 @@ describe("loadConfig", () => {
     ["METRICS_SCRAPE_TOKEN", "short"],
     ["CORS_ORIGINS", "https://a.example/"],
     ["KAFKA_BROKERS", "broker"],
+    ["KAFKA_TRADES_TOPIC", "trades/eu"],
+    ["KAFKA_DEAD_LETTER_TOPIC", ".."],
+    ["KAFKA_TLS", "on"],
+    ["KAFKA_TLS_CA", "/etc/ca.pem"],
+    ["KAFKA_SASL_MECHANISM", "GSSAPI"],
   ])("refuses %s=%s, naming the variable and what was expected", (name, value) => {
     expect(() => loadConfig({ [name]: value })).toThrow(
       expect.objectContaining({
@@ -63,6 +73,41 @@ describe("loadConfig", () => {
         detail: expect.stringMatching(new RegExp(`^${name}(?:\\.\\d+)?: expected \\S`)),
       }),
     );
+  });
+
+  it("takes TLS and SASL for Kafka", () => {
+    const { kafka } = loadConfig({
+      KAFKA_TLS: "true",
+      KAFKA_TLS_CA: CERTIFICATE,
+      KAFKA_SASL_MECHANISM: "SCRAM-SHA-512",
+      KAFKA_SASL_USERNAME: "publisher",
+      KAFKA_SASL_PASSWORD: "hunter2",
+    });
+    expect(kafka).toMatchObject({
+      tls: { ca: CERTIFICATE },
+      sasl: { mechanism: "SCRAM-SHA-512", username: "publisher", password: "hunter2" },
+    });
+  });
+
+  it.each<[fact: string, variables: Record<string, string>, named: string[]]>([
+    [
+      "a mechanism without its user and password",
+      { KAFKA_SASL_MECHANISM: "SCRAM-SHA-256" },
+      ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"],
+    ],
+    ["a user without a mechanism", { KAFKA_SASL_USERNAME: "me" }, ["KAFKA_SASL_MECHANISM"]],
+    ["a password without a mechanism", { KAFKA_SASL_PASSWORD: "x" }, ["KAFKA_SASL_MECHANISM"]],
+    [
+      "PLAIN without TLS",
+      { KAFKA_SASL_MECHANISM: "PLAIN", KAFKA_SASL_USERNAME: "me", KAFKA_SASL_PASSWORD: "hunter2" },
+      ["KAFKA_TLS"],
+    ],
+    ["certificates without TLS", { KAFKA_TLS_CA: CERTIFICATE }, ["KAFKA_TLS"]],
+  ])("refuses %s, naming the variable to set", (_fact, variables, named) => {
+    const { code, faults, detail } = refusalOf(variables);
+    expect(code).toBe("INVALID_CONFIG");
+    expect(faults.map(({ pointer }) => pointer.slice(1))).toEqual(named);
+    expect(detail).not.toContain("hunter2");
   });
 
   it("names every bad variable at once and repeats no value", () => {
@@ -74,6 +119,8 @@ describe("loadConfig", () => {
     }
   });
 });
+
+const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 
 function refusalOf(variables: Record<string, string>): ServiceError {
   try {

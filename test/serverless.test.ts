@@ -28,6 +28,9 @@ const CONFIGURED_VARIABLES = [
 /** Secrets that only these functions have a use for. */
 const ONLY_FOR: Readonly<Record<string, readonly string[]>> = {
   METRICS_SCRAPE_TOKEN: ["scrape-metrics"],
+  KAFKA_SASL_MECHANISM: ["publish-trades", "consume-trades"],
+  KAFKA_SASL_USERNAME: ["publish-trades", "consume-trades"],
+  KAFKA_SASL_PASSWORD: ["publish-trades", "consume-trades"],
 };
 const SECRET = "{{resolve:secretsmanager:k2-trades/prod:SecretString:scrapeToken}}";
 

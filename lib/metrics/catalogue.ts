@@ -83,6 +83,13 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
     labels: ["topic", "operation", "reason"],
   },
   {
+    name: "kafka_produce_duration_seconds",
+    type: "histogram",
+    help: "Time until the broker acknowledged the records of one request, or did not.",
+    labels: ["topic"],
+    buckets: DURATION_SECONDS,
+  },
+  {
     name: "kafka_consumer_lag_seconds",
     type: "histogram",
     help: "Age of a Kafka record when it was dealt with.",

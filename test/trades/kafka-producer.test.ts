@@ -1,0 +1,234 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { Consumer, MessagesStreamModes } from "@platformatic/kafka";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { freePort, LOOPBACK } from "../../local/ports.ts";
+import { openKafkaProducer } from "../../lib/trades/kafka-producer.ts";
+import type { TopicProducer } from "../../lib/trades/topic-producer.ts";
+import type { TopicRecord } from "../../lib/trades/topic-record.ts";
+import { needsKafka, startKafka, type OwnKafkaBroker } from "../support/kafka/broker.ts";
+
+const TIMEOUT_MS = 10_000;
+/** Known answers of `org.apache.kafka.common.utils.UtilsTest`. */
+const MURMUR2 = {
+  "21": -973932308,
+  foobar: -790332482,
+  "a-little-bit-long-string": -985981536,
+  "a-little-bit-longer-string": -1486304829,
+  lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8: -58897971,
+  abc: 479470107,
+};
+
+function open(addresses: string): TopicProducer {
+  const producer = openKafkaProducer({ clientId: "tests", brokers: addresses.split(",") });
+  onTestFinished(() => producer.close());
+  return producer;
+}
+
+const record = (value: string | null, more: Partial<TopicRecord> = {}): TopicRecord => ({
+  key: "BTCUSDT",
+  value: value === null ? null : Buffer.from(value),
+  headers: {},
+  ...more,
+});
+
+const recordsOf = (count: number, bytes = 10): TopicRecord[] =>
+  Array.from({ length: count }, (_, i) => record(String(i).padStart(bytes, "0")));
+
+/** A server that does so with each connection; answers its address. */
+async function startServer(onConnection: (socket: Socket) => void): Promise<string> {
+  const server: Server = createServer(onConnection).listen(0, LOOPBACK);
+  await new Promise((listening) => server.once("listening", listening));
+  onTestFinished(() => void server.close());
+  return `${LOOPBACK}:${(server.address() as { port: number }).port}`;
+}
+
+describe("without a broker that answers", () => {
+  it("tells a port that nobody listens on from one that says nothing, within the time", async () => {
+    const nobody = open(`${LOOPBACK}:${await freePort()}`);
+    const refused = await nobody.send("trades", [record("1")], { timeoutMs: TIMEOUT_MS });
+    expect(refused).toMatchObject({ acknowledged: 0, failure: { reason: "unreachable" } });
+
+    const sockets: Socket[] = [];
+    const silent = open(await startServer((socket) => sockets.push(socket)));
+    onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+    const startedAt = performance.now();
+    const late = await silent.send("trades", [record("1")], { timeoutMs: 1_000 });
+    expect(late).toMatchObject({ acknowledged: 0, failure: { reason: "unanswered" } });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  });
+
+  it.each<[fact: string, act: (socket: Socket) => void]>([
+    ["ends every connection", (socket) => socket.end()],
+    ["resets every connection", (socket) => socket.resetAndDestroy()],
+    ["answers something else", (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")],
+  ])("gives up, and harms nobody, when a server %s", async (_fact, act) => {
+    const producer = open(await startServer((socket) => act(socket.on("error", () => {}))));
+    const delivery = await producer.send("trades", [record("1")], { timeoutMs: 5_000 });
+    expect(delivery).toMatchObject({ acknowledged: 0, failure: { cause: expect.any(Error) } });
+  });
+
+  it("sends nothing any more once it is closed", async () => {
+    const producer = open(`${LOOPBACK}:${await freePort()}`);
+    await producer.close();
+    const delivery = await producer.send("trades", [record("1")], { timeoutMs: TIMEOUT_MS });
+    expect(delivery).toMatchObject({ acknowledged: 0, failure: { reason: "client" } });
+  });
+});
+
+describe("with a broker", () => {
+  needsKafka({ isOwn: true });
+  let broker: OwnKafkaBroker;
+
+  beforeAll(async () => {
+    broker = await startKafka();
+  }, 120_000);
+  afterAll(() => broker.close());
+
+  const totalOf = async (topic: string) =>
+    (await broker.endOffsets(topic)).reduce((sum, offset) => sum + offset, 0);
+
+  it("produces keys, values and headers as they are, tombstones and empty values included", async () => {
+    const topic = await broker.createTopic({ partitions: 1 });
+    const headers = { "correlation-id": "abc", "schema-version": "1", "header-ü": "€" };
+    const delivery = await open(broker.addresses).send(
+      topic,
+      [
+        record("€1", { headers }),
+        record("", { key: "" }),
+        record(null, { key: "GONE" }),
+        record("x", { key: null, headers: { empty: "" } }),
+      ],
+      { timeoutMs: TIMEOUT_MS },
+    );
+    expect(delivery).toEqual({ acknowledged: 4 });
+    expect(await read(broker.addresses, topic, 4)).toEqual([
+      ["BTCUSDT", "€1", headers],
+      ["", "", {}],
+      ["GONE", null, {}],
+      [null, "x", { empty: "" }],
+    ]);
+  });
+
+  it("gives each key the partition that Java's clients give it", async () => {
+    const topic = await broker.createTopic({ partitions: 7 });
+    const producer = open(broker.addresses);
+    const records = Object.keys(MURMUR2).map((key) => record("1", { key }));
+    await producer.send(topic, records, { timeoutMs: TIMEOUT_MS });
+    const expected = Array.from({ length: 7 }, () => 0);
+    for (const hash of Object.values(MURMUR2)) expected[(hash & 0x7fffffff) % 7]! += 1;
+    expect(await broker.endOffsets(topic)).toEqual(expected);
+  });
+
+  it("spreads records without a key", async () => {
+    const topic = await broker.createTopic({ partitions: 3 });
+    const records = Array.from({ length: 9 }, (_, i) => record(String(i), { key: null }));
+    await open(broker.addresses).send(topic, records, { timeoutMs: TIMEOUT_MS });
+    expect(await broker.endOffsets(topic)).toEqual([3, 3, 3]);
+  });
+
+  it("keeps a key's order over many sends at once", async () => {
+    const topic = await broker.createTopic({ partitions: 1 });
+    const producer = open(broker.addresses);
+    const sends = Array.from({ length: 20 }, (_, i) =>
+      producer.send(topic, [record(String(i))], { timeoutMs: TIMEOUT_MS }),
+    );
+    expect(await Promise.all(sends)).toEqual(
+      Array.from({ length: 20 }, () => ({ acknowledged: 1 })),
+    );
+    const values = (await read(broker.addresses, topic, 20)).map(([, value]) => Number(value));
+    expect(values).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  });
+
+  it("takes more than the broker takes in one batch", async () => {
+    const topic = await broker.createTopic({ partitions: 1 });
+    const delivery = await open(broker.addresses).send(topic, recordsOf(500, 4_000), {
+      timeoutMs: TIMEOUT_MS,
+    });
+    expect(delivery).toEqual({ acknowledged: 500 });
+    expect(await totalOf(topic)).toBe(500);
+  });
+
+  it("says how many of them the broker had before one that is too large", async () => {
+    const topic = await broker.createTopic({
+      partitions: 1,
+      configs: { "max.message.bytes": "600000" },
+    });
+    const records = [...recordsOf(100, 4_000), ...recordsOf(100, 4_000), ...recordsOf(1, 700_000)];
+    const producer = open(broker.addresses);
+    const delivery = await producer.send(topic, records, { timeoutMs: TIMEOUT_MS });
+    expect(delivery).toMatchObject({ failure: { reason: "too_large" } });
+    expect(delivery.acknowledged).toBeGreaterThanOrEqual(200);
+    expect(await totalOf(topic)).toBe(delivery.acknowledged);
+    expect(await producer.send(topic, [record("1")], { timeoutMs: TIMEOUT_MS })).toEqual({
+      acknowledged: 1,
+    });
+  });
+
+  it("counts the partitions that took theirs when another refused", async () => {
+    const topic = await broker.createTopic({
+      partitions: 3,
+      configs: { "max.message.bytes": "2000" },
+    });
+    const records = ["a", "b", "c", "d", "e"].map((key) => record("1", { key }));
+    const large = record("1".repeat(3_000), { key: "a" });
+    const delivery = await open(broker.addresses).send(topic, [...records, large], {
+      timeoutMs: TIMEOUT_MS,
+    });
+    expect(delivery).toMatchObject({ failure: { reason: "too_large" } });
+    expect(delivery.acknowledged).toBeGreaterThan(0);
+    expect(await totalOf(topic)).toBe(delivery.acknowledged);
+  });
+
+  it("knows a topic that is not there", async () => {
+    const delivery = await open(broker.addresses).send("nowhere", [record("1")], {
+      timeoutMs: TIMEOUT_MS,
+    });
+    expect(delivery).toMatchObject({ acknowledged: 0, failure: { reason: "unknown_topic" } });
+  });
+
+  it("goes on after the broker was killed and started again", async () => {
+    const topic = await broker.createTopic({ partitions: 3 });
+    const producer = open(broker.addresses);
+    expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
+      acknowledged: 10,
+    });
+    await broker.kill();
+    const startedAt = performance.now();
+    expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toMatchObject({
+      acknowledged: 0,
+      failure: { reason: expect.stringMatching(/^un(reachable|answered)$/) },
+    });
+    expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS);
+    await broker.restart();
+    expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
+      acknowledged: 10,
+    });
+    expect(await totalOf(topic)).toBe(20);
+  }, 120_000);
+});
+
+/** The first so many records of a topic. */
+async function read(addresses: string, topic: string, count: number) {
+  const consumer = new Consumer({
+    clientId: "tests",
+    groupId: topic,
+    bootstrapBrokers: addresses.split(","),
+  });
+  const stream = await consumer.consume({
+    topics: [topic],
+    mode: MessagesStreamModes.EARLIEST,
+    maxWaitTime: 50,
+  });
+  const found: [key: string | null, value: string | null, headers: Record<string, string>][] = [];
+  for await (const { key, value, headers } of stream) {
+    const texts = [...headers].map(([name, text]) => [String(name), String(text)]);
+    found.push([textOf(key), textOf(value), Object.fromEntries(texts)]);
+    if (found.length === count) break;
+  }
+  await consumer.close(true);
+  return found;
+}
+
+function textOf(bytes: Buffer | null | undefined): string | null {
+  return bytes === null || bytes === undefined ? null : String(bytes);
+}
