@@ -29,6 +29,8 @@ export interface DayIndex {
 export interface DayRange {
   /** Undefined: all symbols. */
   readonly symbol: string | undefined;
+  /** Days of the symbol without a trade of this exchange are passed over; undefined: none are. */
+  readonly exchange: string | undefined;
   readonly oldest: Day;
   readonly newest: Day;
   /** Epoch seconds; days whose trades have all expired by then are passed over. */
@@ -67,14 +69,15 @@ export function openDayIndex(table: Table, range: DayRange): DayIndex {
   };
 }
 
-function toIndexedDay({ symbol, now }: DayRange, item: Item): IndexedDay[] {
+function toIndexedDay({ symbol, exchange, now }: DayRange, item: Item): IndexedDay[] {
   const day = text(item["sk"]);
   if (symbol === undefined) {
     const shards = Number(number(item["n"]));
     return [{ day, partitions: range(shards).map((shard) => recentPartition(day, shard)) }];
   }
-  const { shards, expiry } = fromDayItem(item);
+  const { shards, exchanges, expiry } = fromDayItem(item);
   if (expiry !== undefined && expiry < now) return [];
+  if (exchange !== undefined && exchanges?.includes(exchange) === false) return [];
   return [{ day, partitions: range(shards).map((shard) => tradePartition(symbol, day, shard)) }];
 }
 

@@ -9,6 +9,9 @@ import { type Item, number, text } from "./trade-item.ts";
 import type { Day } from "./timestamp.ts";
 import type { Trade } from "./trade.ts";
 
+/** Of more exchanges none is listed, so that the item stays small. */
+const MAX_EXCHANGES = 100;
+
 /** A price and the sort key of its trade, which decides what is first and last. */
 interface PriceAt {
   readonly price: string;
@@ -18,6 +21,8 @@ interface PriceAt {
 export interface DayTotals {
   /** Partitions of the day's trades; fixed by its first commit. */
   readonly shards: number;
+  /** Exchanges that have trades on the day; undefined: too many to list. */
+  readonly exchanges: readonly string[] | undefined;
   readonly open: PriceAt;
   readonly close: PriceAt;
   readonly high: string;
@@ -47,8 +52,14 @@ export function foldDay(
   }
   if (totals === undefined) throw new RangeError("a day's totals need a trade");
   const expiry = before === undefined ? options.expiry : later(before.expiry, options.expiry);
-  const count = (before?.count ?? 0) + trades.length;
-  return { ...totals, volume: volume.toFixed(), notional: notional.toFixed(), count, expiry };
+  return {
+    ...totals,
+    exchanges: withExchanges(before, trades),
+    volume: volume.toFixed(),
+    notional: notional.toFixed(),
+    count: (before?.count ?? 0) + trades.length,
+    expiry,
+  };
 }
 
 export function toDayItem(
@@ -61,6 +72,7 @@ export function toDayItem(
     sk: { S: sk },
     v: { N: String(options.version) },
     sh: { N: String(totals.shards) },
+    ...(totals.exchanges === undefined ? {} : { x: { SS: [...totals.exchanges] } }),
     o: { N: totals.open.price },
     ok: { S: totals.open.sk },
     c: { N: totals.close.price },
@@ -77,6 +89,7 @@ export function toDayItem(
 export function fromDayItem(item: Item): DayTotals {
   return {
     shards: Number(number(item["sh"])),
+    exchanges: item["x"]?.SS,
     open: { price: number(item["o"]), sk: text(item["ok"]) },
     close: { price: number(item["c"]), sk: text(item["ck"]) },
     high: number(item["h"]),
@@ -98,6 +111,7 @@ function startOf(trade: Trade, options: { readonly shards: number }): DayTotals 
   const { price } = trade;
   return {
     shards: options.shards,
+    exchanges: [],
     open: at,
     close: at,
     high: price,
@@ -119,6 +133,12 @@ function withTrade(totals: DayTotals, trade: Trade): DayTotals {
     high: price.gt(totals.high) ? trade.price : totals.high,
     low: price.lt(totals.low) ? trade.price : totals.low,
   };
+}
+
+function withExchanges(before: DayTotals | undefined, trades: readonly Trade[]) {
+  if (before !== undefined && before.exchanges === undefined) return undefined;
+  const all = new Set([...(before?.exchanges ?? []), ...trades.map((trade) => trade.exchange)]);
+  return all.size > MAX_EXCHANGES ? undefined : [...all];
 }
 
 function priceAt(trade: Trade): PriceAt {

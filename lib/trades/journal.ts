@@ -7,28 +7,32 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import type { Item } from "./trade-item.ts";
 
-/** All items of one commit, complete. */
+/** All items of one commit, complete. All but the immutable ones carry the symbol's version. */
 export interface Journal {
-  /** Items that never change once written: trades, and blocks of a single id. */
+  /** Items that never change once written: trades, and ids that are no counter's. */
   readonly immutable: readonly Item[];
-  /** Items replaced as the symbol's version grows; the last is the symbol's own. */
-  readonly versioned: readonly Item[];
+  /** Blocks of ids. */
+  readonly blocks: readonly Item[];
+  /** Totals of days. */
+  readonly days: readonly Item[];
+  readonly symbol: Item;
 }
 
 const FAST = { level: 1 };
 
 export async function encodeJournal(journal: Journal): Promise<Uint8Array> {
   const json = JSON.stringify({
+    ...journal,
     immutable: journal.immutable.map(toJson),
-    versioned: journal.versioned.map(toJson),
+    blocks: journal.blocks.map(toJson),
   });
   return promisify(gzip)(json, FAST);
 }
 
 export async function decodeJournal(bytes: Uint8Array): Promise<Journal> {
   const json = (await promisify(gunzip)(bytes)).toString();
-  const { immutable, versioned } = JSON.parse(json) as Journal;
-  return { immutable: immutable.map(fromJson), versioned: versioned.map(fromJson) };
+  const { immutable, blocks, ...totals } = JSON.parse(json) as Journal;
+  return { ...totals, immutable: immutable.map(fromJson), blocks: blocks.map(fromJson) };
 }
 
 /** The one binary attribute, an id block's `b`, is base64 in JSON, as DynamoDB itself has it. */

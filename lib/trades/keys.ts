@@ -32,6 +32,8 @@ export const SENTINEL_KEY: Key = { pk: "PING", sk: "PING" };
 const SYMBOL_PARTITIONS = 8;
 const CANONICAL_NUMBER = /^(0|[1-9]\d{0,19})$/;
 const NUMBER_DIGITS = 20;
+/** Longer numbers are times, or made of them; no exchange has counted that far. */
+const MAX_COUNTED_DIGITS = 15;
 const IDS_PER_BLOCK = 256n;
 const TRADE_SORT_KEY = /^([1-9]\d{15})#([^#]{1,32})#([^#]{1,32})#(\d{20}|~[!-"$-~]{1,64})$/;
 
@@ -89,22 +91,26 @@ export function shardOf(identity: Identity, shards: number): number {
   return crc32(`${identity.exchange}#${orderedId(identity.trade_id)}`) % shards;
 }
 
-/** Where a trade's id is kept: with its neighbours when it is a number, by itself otherwise. */
+/**
+ * Where a trade's id is kept: with its neighbours when the exchange counts its trades, by itself
+ * otherwise. Each block is a partition of its own, so that no symbol's ids are a hot one.
+ */
 export function idBlockKey({ exchange, symbol, trade_id }: Identity): Key {
-  const block = isNumbered(trade_id)
-    ? String(BigInt(trade_id) / IDS_PER_BLOCK).padStart(NUMBER_DIGITS, "0")
-    : orderedId(trade_id);
-  return { pk: `I#${exchange}#${symbol}`, sk: block };
+  const block = isCounted(trade_id) ? BigInt(trade_id) / IDS_PER_BLOCK : `~${trade_id}`;
+  return { pk: `I#${exchange}#${symbol}#${block}`, sk: "IDS" };
 }
 
-/** A numbered id's place in its block, 0 to 255; 0 for any other, which is alone in its own. */
+/** A counted id's place in its block, 0 to 255; 0 for any other. */
 export function placeInBlock(tradeId: string): number {
-  return isNumbered(tradeId) ? Number(BigInt(tradeId) % IDS_PER_BLOCK) : 0;
+  return isCounted(tradeId) ? Number(BigInt(tradeId) % IDS_PER_BLOCK) : 0;
 }
 
-/** True for the key of a block with a single id: it is written once and never changes. */
-export function isSingleIdBlock(key: Key): boolean {
-  return key.sk.startsWith("~");
+/**
+ * True for the ids that share a block with their neighbours. The block of any other holds it alone:
+ * it is written once and never changes.
+ */
+export function isCounted(tradeId: string): boolean {
+  return isNumbered(tradeId) && tradeId.length <= MAX_COUNTED_DIGITS;
 }
 
 /** The totals of a symbol's day; one partition is the index of a symbol's days. */

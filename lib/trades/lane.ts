@@ -25,8 +25,8 @@ export interface Lane {
   readonly waiting: Item[];
   /** Nothing that is not yet taken sorts above it; undefined: nothing is left. */
   bound(): string | undefined;
-  /** Reads on by at most `count` trades, before the filter. */
-  read(count: number): Promise<void>;
+  /** Reads on by at most `count` trades, before the filter; resolves with how many it looked at. */
+  read(count: number): Promise<number>;
 }
 
 /** Opens a lane; nothing is read before the first `read`. */
@@ -38,12 +38,13 @@ export function openLane(table: Table, options: LaneOptions): Lane {
     waiting,
     bound: () => (waiting[0] === undefined ? below : text(waiting[0]["sk"])),
     read: async (count) => {
-      const { items, lastSortKey } = await table.query({
+      const { items, scanned, lastSortKey } = await table.query({
         ...toQuery(options, below ?? options.lowest),
         Limit: count,
       });
       waiting.push(...items);
       below = lastSortKey;
+      return scanned;
     },
   };
 }

@@ -5,6 +5,7 @@
 
 import { type IndexedDay, openDayIndex } from "./day-index.ts";
 import { type Lane, openLane } from "./lane.ts";
+import { countThatFit } from "./page-size.ts";
 import { forEachParallel } from "./parallel.ts";
 import type { Table } from "./table.ts";
 import { dayOf, endOfDay, type Micros16 } from "./timestamp.ts";
@@ -18,8 +19,12 @@ export interface ListedTrades {
   readonly position: string | undefined;
 }
 
-/** Queries of a page after which no more are begun; what is not reached is left to the next page. */
+/**
+ * Queries of a page, and trades it looked at, after which it looks no further; what it did not reach
+ * is left to the next page. So a filter that few trades pass makes short pages, and not late ones.
+ */
 const MAX_QUERIES = 200;
+const MAX_LOOKED_AT = 20_000;
 const MAX_PARALLEL = 32;
 /** How much further each round of reads looks when a filter may leave out most of what it sees. */
 const FILTERED_GROWTH = 4;
@@ -37,8 +42,8 @@ interface Range {
 }
 
 /**
- * Lists a page. When the budget of queries runs out first the page is short, perhaps empty, and has
- * a position.
+ * Lists a page. It is short, perhaps empty, and has a position where it looked at as much as a page
+ * may, or found as much as an answer holds.
  * @param now epoch seconds.
  */
 export async function listTrades(
@@ -48,25 +53,29 @@ export async function listTrades(
 ): Promise<ListedTrades> {
   const range = rangeOf(query);
   if (range.below <= range.lowest) return { trades: [], position: undefined };
-  const days = openDayIndex(table, { symbol: query.symbol, ...daysOf(range), now });
+  const { symbol, exchange, limit } = query;
+  const days = openDayIndex(table, { symbol, exchange, ...daysOf(range), now });
   const found: Item[] = [];
-  const growth = query.exchange === undefined ? 1 : FILTERED_GROWTH;
+  const growth = exchange === undefined ? 1 : FILTERED_GROWTH;
   let lanes: readonly Lane[] = [];
-  for (let [queries, windowDays, round] = [0, 1, 0]; ; round++) {
-    takeInOrder(lanes, found, query.limit + 1);
-    if (found.length > query.limit) return toPage(found.slice(0, query.limit));
+  for (let [queries, lookedAt, windowDays, round] = [0, 0, 1, 0]; ; round++) {
+    takeInOrder(lanes, found, limit + 1);
+    if (found.length > limit) return toPage(found.slice(0, limit), positionOf(found[limit - 1]));
     let unread = lanesToReadOn(lanes);
     if (unread.length === 0) {
       const window = await days.next(windowDays);
       lanes = unread = window.flatMap((day) => openLanes(table, { query, range, day }));
       windowDays = nextWindow(windowDays, window);
     }
-    if (unread.length === 0) return { ...toPage(found), position: undefined };
-    if (queries >= MAX_QUERIES) return { ...toPage(found), position: highestOf(lanes)?.bound() };
+    if (unread.length === 0) return toPage(found, undefined);
+    if (queries >= MAX_QUERIES || lookedAt >= MAX_LOOKED_AT)
+      return toPage(found, highestOf(lanes)?.bound());
     queries += unread.length;
-    const missing = query.limit + 1 - found.length;
+    const missing = limit + 1 - found.length;
     const count = Math.min(readCount(missing, unread.length) * growth ** round, MAX_READ);
-    await forEachParallel(unread, MAX_PARALLEL, (lane) => lane.read(count));
+    await forEachParallel(unread, MAX_PARALLEL, async (lane) => {
+      lookedAt += await lane.read(count);
+    });
   }
 }
 
@@ -144,6 +153,15 @@ function readCount(missing: number, lanes: number): number {
   return Math.min(missing, Math.ceil(share + 2 * Math.sqrt(share)) + 1);
 }
 
-function toPage(found: readonly Item[]): ListedTrades {
-  return { trades: found.map(fromTradeItem), position: text(found.at(-1)?.["sk"]) };
+/** @param position where a page of all of these ends. */
+function toPage(found: readonly Item[], position: string | undefined): ListedTrades {
+  const trades = found.map(fromTradeItem);
+  const count = countThatFit(trades);
+  return count === trades.length
+    ? { trades, position }
+    : { trades: trades.slice(0, count), position: positionOf(found[count - 1]) };
+}
+
+function positionOf(item: Item | undefined): string {
+  return text(item?.["sk"]);
 }

@@ -5,11 +5,12 @@
 import { foldDay, later, toDayItem } from "./day-totals.ts";
 import { encodeIdBlock, type IdBlock } from "./id-block.ts";
 import type { Journal } from "./journal.ts";
-import { dayOfTrade, idBlockKey, isSingleIdBlock, type Key, placeInBlock, timeOf } from "./keys.ts";
+import { dayOfTrade, idBlockKey, isCounted, type Key, placeInBlock, timeOf } from "./keys.ts";
+import { forEachParallel } from "./parallel.ts";
 import type { RecentDays } from "./recent-days.ts";
-import { blockName, type SymbolState } from "./symbol-state.ts";
+import type { SymbolState } from "./symbol-state.ts";
 import { foldSymbol, toSymbolItem } from "./symbol-totals.ts";
-import { type Day, microsOf } from "./timestamp.ts";
+import { type Day, type Micros16, microsOf } from "./timestamp.ts";
 import { type Item, toTradeItem } from "./trade-item.ts";
 import type { Trade } from "./trade.ts";
 
@@ -28,6 +29,7 @@ export interface PreparedCommit {
 }
 
 const SECONDS_PER_DAY = 86_400;
+const MAX_PARALLEL_DAYS = 16;
 
 /**
  * Materialises a commit on top of a state. Writes nothing itself, entries of new days aside.
@@ -42,13 +44,15 @@ export async function prepareCommit(
   const version = state.position.version + 1;
   const totals = foldSymbol(state.position.totals, trades);
   const days = foldDays(state, trades, options);
-  const { blocks, items: blockItems } = addIds(state, trades, version);
+  const { blocks, single, shared } = addIds(state, trades, version);
   const tradeItems = await toTradeItems(state, trades, { ...options, days });
   const dayItems = [...days].map(([day, total]) => toDayItem(total, { symbol, day, version }));
   return {
     journal: {
-      immutable: [...tradeItems, ...blockItems.single],
-      versioned: [...blockItems.shared, ...dayItems, toSymbolItem(totals, { symbol, version })],
+      immutable: [...tradeItems, ...single],
+      blocks: shared,
+      days: dayItems,
+      symbol: toSymbolItem(totals, { symbol, version }),
     },
     next: {
       symbol,
@@ -78,22 +82,24 @@ function foldDays(
 
 /** The blocks that these trades' ids go to, with them. */
 function addIds(state: SymbolState, trades: readonly Trade[], version: number) {
-  const byBlock = Map.groupBy(trades, (trade) => blockName(idBlockKey(trade)));
-  const blocks = new Map<string, IdBlock>();
-  const items: { single: Item[]; shared: Item[] } = { single: [], shared: [] };
-  for (const [name, ofBlock] of byBlock) {
-    const block = new Map(state.blocks.get(name));
-    for (const trade of ofBlock) block.set(placeInBlock(trade.trade_id), timeOf(trade));
-    blocks.set(name, block);
-    for (const key of ofBlock.slice(0, 1).map(idBlockKey)) {
-      if (isSingleIdBlock(key)) items.single.push(toBlockItem(key, block));
-      else items.shared.push({ ...toBlockItem(key, block), v: { N: String(version) } });
-    }
+  const blocks = new Map<string, Map<number, Micros16>>();
+  const [single, shared] = [new Map<string, Key>(), new Map<string, Key>()];
+  for (const trade of trades) {
+    const key = idBlockKey(trade);
+    const block = blocks.get(key.pk) ?? new Map(state.blocks.get(key.pk));
+    blocks.set(key.pk, block.set(placeInBlock(trade.trade_id), timeOf(trade)));
+    (isCounted(trade.trade_id) ? shared : single).set(key.pk, key);
   }
-  return { blocks, items };
+  const toItems = (keys: ReadonlyMap<string, Key>, attributes: Item) =>
+    [...keys].map(([name, key]) => ({ ...toBlockItem(key, blocks.get(name)), ...attributes }));
+  return {
+    blocks,
+    single: toItems(single, {}),
+    shared: toItems(shared, { v: { N: String(version) } }),
+  };
 }
 
-function toBlockItem({ pk, sk }: Key, block: IdBlock): Item {
+function toBlockItem({ pk, sk }: Key, block: IdBlock = new Map()): Item {
   return { pk: { S: pk }, sk: { S: sk }, b: { B: encodeIdBlock(block) } };
 }
 
@@ -103,8 +109,9 @@ async function toTradeItems(
   { days, recentDays, ttlDays }: CommitOptions & { readonly days: FoldedDays },
 ): Promise<Item[]> {
   const recentShards = new Map<Day, number>();
-  for (const [day, { expiry }] of days)
+  await forEachParallel(days, MAX_PARALLEL_DAYS, async ([day, { expiry }]) => {
     recentShards.set(day, await recentDays.shardsOf(day, expiry));
+  });
   const count = state.position.totals?.count ?? 0;
   return trades.map((trade, index) => {
     const day = dayOfTrade(trade);

@@ -27,8 +27,8 @@ export interface RecordOptions {
   readonly pause: Pause;
 }
 
-/** Most trades of one commit. */
-const MAX_COMMIT_TRADES = 1_000;
+/** Most trades of one commit: enough that what each commit costs by itself does not count. */
+const MAX_COMMIT_TRADES = 2_000;
 /** Most bytes of a journal, so that the head stays below DynamoDB's 400 KB an item. */
 const MAX_JOURNAL_BYTES = 380_000;
 const MAX_PARALLEL_SYMBOLS = 8;

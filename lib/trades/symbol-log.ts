@@ -27,7 +27,7 @@ export interface LogPosition {
 /** Everything of head and symbol but the journal. */
 const POSITION_ATTRIBUTES = ["pk", "sk", "v", "t", "x", "f", "l", "n"];
 
-const MAX_PARALLEL = 8;
+const MAX_PARALLEL = 32;
 const MAX_TOKENS = 8;
 /** How often, and for about how long, a commit that is not applied is left to its own writer. */
 const PATIENCE = 3;
@@ -85,12 +85,16 @@ export async function commitJournal(
   return { isCommitted, tokens };
 }
 
-/** Writes what a commit said, trades first, so that no total shows what no list does. */
+/**
+ * Writes what a commit said: trades before totals, so that no total shows what no list does, and the
+ * symbol last, which says that all is applied. Blocks are only for writers, who read the symbol first.
+ */
 export async function applyJournal(table: Table, journal: Journal): Promise<void> {
-  await table.batchPut(journal.immutable);
-  const totals = journal.versioned.slice(0, -1);
-  await forEachParallel(totals, MAX_PARALLEL, (item) => putNewer(table, item));
-  for (const symbol of journal.versioned.slice(-1)) await putNewer(table, symbol);
+  const { immutable, blocks, days, symbol } = journal;
+  const works = [() => table.batchPut(immutable), () => putAllNewer(table, blocks)];
+  await forEachParallel(works, works.length, (work) => work());
+  await putAllNewer(table, days);
+  await putNewer(table, symbol);
 }
 
 /** The symbol could not be written since others write it all the time. */
@@ -148,6 +152,10 @@ function tokensOf(head: Item | undefined): string[] {
   return text(head?.["t"])
     .split(",")
     .filter((token) => token !== "");
+}
+
+async function putAllNewer(table: Table, items: readonly Item[]): Promise<void> {
+  await forEachParallel(items, MAX_PARALLEL, (item) => putNewer(table, item));
 }
 
 /** A condition that does not hold means that somebody has applied this already, or more. */

@@ -31,6 +31,14 @@ export type Query = Omit<QueryCommandInput, "TableName" | "ReturnConsumedCapacit
 /** Waits for so many milliseconds; tests pass one that doesn't. */
 export type Pause = (ms: number) => Promise<unknown>;
 
+/** One page; `lastSortKey` is set when more may follow it. */
+export interface QueryPage {
+  readonly items: readonly Item[];
+  /** Items that DynamoDB looked at; more than it gave when there is a filter. */
+  readonly scanned: number;
+  readonly lastSortKey?: string;
+}
+
 export interface TableOptions {
   readonly client: DynamoDBClient;
   readonly table: string;
@@ -47,8 +55,7 @@ export interface Table {
   batchPut(items: readonly Item[]): Promise<void>;
   /** False when the condition did not hold. */
   put(item: Item, condition: Condition): Promise<boolean>;
-  /** One page; `lastSortKey` is set when more may follow it. */
-  query(query: Query): Promise<{ readonly items: readonly Item[]; readonly lastSortKey?: string }>;
+  query(query: Query): Promise<QueryPage>;
   /** What DynamoDB said all requests so far consumed. */
   capacityUnits(): number;
 }
@@ -131,8 +138,8 @@ export function openTable({ client, table, pause }: TableOptions): Table {
       const answer = await attempt(client.send(new QueryCommand({ ...request, ...query })));
       count([answer.ConsumedCapacity]);
       const lastSortKey = answer.LastEvaluatedKey?.["sk"]?.S;
-      const items = answer.Items ?? [];
-      return lastSortKey === undefined ? { items } : { items, lastSortKey };
+      const page = { items: answer.Items ?? [], scanned: answer.ScannedCount ?? 0 };
+      return lastSortKey === undefined ? page : { ...page, lastSortKey };
     },
     capacityUnits: () => capacityUnits,
   };

@@ -50,6 +50,18 @@ describe("a day's totals", () => {
     );
   });
 
+  it("name the exchanges, and none once there are more than a hundred", () => {
+    const on = (exchanges: readonly string[]) =>
+      exchanges.map((exchange) => tradeOf({ exchange, trade_id: "1" }));
+    const two = foldDay(foldDay(undefined, on(["XNAS"]), options), on(["XNYS", "XNAS"]), options);
+    expect(two.exchanges).toEqual(["XNAS", "XNYS"]);
+    const many = on(Array.from({ length: 101 }, (_, index) => `X${index}`));
+    expect(foldDay(undefined, many.slice(1), options).exchanges).toHaveLength(100);
+    const uncounted = foldDay(two, many, options);
+    expect(uncounted.exchanges).toBeUndefined();
+    expect(foldDay(uncounted, on(["XNAS"]), options).exchanges).toBeUndefined();
+  });
+
   it("come out the same in whatever order and pieces the trades are folded", () => {
     const pieces = fc.tuple(
       dayTrades.chain((trades) => fc.shuffledSubarray(trades, { minLength: trades.length })),

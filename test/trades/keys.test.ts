@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   idBlockKey,
-  isSingleIdBlock,
+  isCounted,
   justBelow,
   parseTradeSortKey,
   placeInBlock,
@@ -72,18 +72,28 @@ describe("a trade's sort key", () => {
 
 describe("id blocks", () => {
   it.each([
-    ["0", "00000000000000000000", 0],
-    ["255", "00000000000000000000", 255],
-    ["256", "00000000000000000001", 0],
-    ["99999999999999999999", "00390624999999999999", 255],
+    ["0", "0", 0],
+    ["255", "0", 255],
+    ["256", "1", 0],
+    ["999999999999999", "3906249999999", 255],
+    // A time in microseconds, a snowflake: no neighbours, so no block to share.
+    ["1610064000278000", "~1610064000278000", 0],
+    ["99999999999999999999", "~99999999999999999999", 0],
     ["100000000000000000000", "~100000000000000000000", 0],
     ["007", "~007", 0],
     ["a1b2", "~a1b2", 0],
-  ])("keep id %s in block %s at %i", (trade_id, sk, place) => {
+  ])("keep id %s in block %s at %i", (trade_id, block, place) => {
     const key = idBlockKey({ exchange: "XNAS", symbol: "A/B", trade_id });
-    expect(key).toEqual({ pk: "I#XNAS#A/B", sk });
+    expect(key).toEqual({ pk: `I#XNAS#A/B#${block}`, sk: "IDS" });
     expect(placeInBlock(trade_id)).toBe(place);
-    expect(isSingleIdBlock(key)).toBe(sk.startsWith("~"));
+    expect(isCounted(trade_id)).toBe(!block.startsWith("~"));
+  });
+
+  it("are partitions of their own, so that the ids of a busy symbol are spread", () => {
+    const keys = ["1", "1000", "a", "b"].map((trade_id) =>
+      idBlockKey({ exchange: "XNAS", symbol: "A", trade_id }),
+    );
+    expect(new Set(keys.map(({ pk }) => pk)).size).toBe(keys.length);
   });
 
   it("give every identity a place of its own", () => {
