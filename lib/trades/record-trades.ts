@@ -3,6 +3,7 @@
  * else writes at the same time.
  */
 
+import { ServiceError } from "../errors.ts";
 import { encodeJournal } from "./journal.ts";
 import { forEachParallel } from "./parallel.ts";
 import { prepareCommit } from "./prepare-commit.ts";
@@ -20,7 +21,15 @@ export interface Outcome {
   readonly conflicts: readonly Conflict[];
 }
 
-export interface RecordOptions {
+/** How the caller of a long batch follows and ends it. */
+export interface RecordingWatch {
+  /** Once aborted, no further commit is begun; what is left fails with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called with trades that are dealt with for good, and what came of them; also when others fail. */
+  readonly onSettled?: (trades: readonly Trade[], outcome: Outcome) => void;
+}
+
+export interface RecordOptions extends RecordingWatch {
   readonly ttlDays: number;
   readonly shards: ReadonlyMap<string, number>;
   readonly recentShards: number;
@@ -32,6 +41,8 @@ const MAX_COMMIT_TRADES = 2_000;
 /** Most bytes of a journal, so that the head stays below DynamoDB's 400 KB an item. */
 const MAX_JOURNAL_BYTES = 380_000;
 const MAX_PARALLEL_SYMBOLS = 8;
+/** When so many symbols fail, it is not about the symbols. */
+const MAX_FAILED_SYMBOLS = 8;
 const MAX_TRIES = 10;
 const FIRST_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 1_000;
@@ -41,7 +52,11 @@ interface SymbolWork extends RecordOptions {
   readonly recentDays: RecentDays;
 }
 
-/** Records a batch; symbols go side by side, each symbol's trades in commits one after the other. */
+/**
+ * Records a batch; symbols go side by side, each symbol's trades in commits one after the other, so
+ * of two that contradict each other the first wins. Where a symbol fails, its later trades are left
+ * and the other symbols go on; then the first failure is thrown.
+ */
 export async function recordTrades(
   table: Table,
   trades: readonly Trade[],
@@ -49,11 +64,23 @@ export async function recordTrades(
 ): Promise<Outcome> {
   const recentDays = openRecentDays(table, options.recentShards);
   const outcomes: Outcome[] = [];
+  const failures: unknown[] = [];
   const bySymbol = Map.groupBy(trades, (trade) => trade.symbol);
   await forEachParallel(bySymbol, MAX_PARALLEL_SYMBOLS, async ([symbol, ofSymbol]) => {
-    outcomes.push(await recordSymbol(table, ofSymbol, { ...options, symbol, recentDays }));
+    try {
+      outcomes.push(await recordSymbol(table, ofSymbol, { ...options, symbol, recentDays }));
+    } catch (error) {
+      failures.push(error);
+      if (isForAll(error, options) || failures.length >= MAX_FAILED_SYMBOLS) throw failures[0];
+    }
   });
+  if (failures.length > 0) throw failures[0];
   return sumOf(outcomes);
+}
+
+/** True when trying further symbols is no use, or does harm. */
+function isForAll(error: unknown, { signal }: RecordingWatch): boolean {
+  return signal?.aborted === true || (error instanceof ServiceError && error.code === "THROTTLED");
 }
 
 /** Commits piece by piece; a commit lost to another writer is tried again on what that one left. */
@@ -66,12 +93,14 @@ async function recordSymbol(
   let state: SymbolState | undefined;
   let [done, size, tries] = [0, MAX_COMMIT_TRADES, 0];
   while (done < trades.length) {
+    work.signal?.throwIfAborted();
     state ??= await openState(table, work);
     const piece = trades.slice(done, done + size);
     const step = await recordPiece(table, { state, piece, work });
     if (step.kind === "recorded") {
       [state, done, tries] = [step.state, done + piece.length, 0];
       outcomes.push(step.outcome);
+      work.onSettled?.(piece, step.outcome);
     } else if (step.kind === "too large") {
       size = Math.ceil(piece.length / 2);
     } else {

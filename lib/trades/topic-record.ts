@@ -8,11 +8,11 @@ import type { Trade } from "./trade.ts";
 /** What is produced to a topic. */
 export interface TopicRecord {
   /** Records of one key keep their order; null: in any order, in any partition. */
-  readonly key: string | null;
+  readonly key: string | Uint8Array | null;
   /** null: a tombstone. */
   readonly value: Uint8Array | null;
   /** Values in UTF-8. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | Uint8Array>>;
 }
 
 /** Names of the headers that every record of ours has. */

@@ -8,7 +8,7 @@ import { encodeCursor } from "./cursor.ts";
 import { SENTINEL_KEY } from "./keys.ts";
 import { listSymbols } from "./list-symbols.ts";
 import { listTrades } from "./list-trades.ts";
-import { type Outcome, recordTrades } from "./record-trades.ts";
+import { type Outcome, type RecordingWatch, recordTrades } from "./record-trades.ts";
 import { type DaySummary, summarizeDay } from "./summarize-day.ts";
 import type { Conflict } from "./split-batch.ts";
 import type { SymbolInfo } from "./symbol-totals.ts";
@@ -18,7 +18,7 @@ import type { RecordedTrade, Trade } from "./trade.ts";
 import type { TradesQuery } from "./trades-query.ts";
 
 /** What the store answers with. */
-export type { Conflict, DaySummary, Outcome, SymbolInfo };
+export type { Conflict, DaySummary, Outcome, RecordingWatch, SymbolInfo };
 
 export interface TradeStoreOptions {
   /** Stays the caller's: the store never destroys it. */
@@ -58,7 +58,7 @@ export interface TradeStore {
    * Records those trades that are new, exactly once, whatever was redelivered, lost or interrupted
    * before. After an error some may be recorded; recording the same batch again is safe.
    */
-  recordTrades(trades: readonly Trade[]): Promise<Recorded>;
+  recordTrades(trades: readonly Trade[], watch?: RecordingWatch): Promise<Recorded>;
   listTrades(query: TradesQuery): Promise<TradesPage>;
   /** All symbols ever recorded, in alphabetical order. */
   listSymbols(): Promise<{
@@ -79,9 +79,9 @@ export function openTradeStore(options: TradeStoreOptions): TradeStore {
   const { client, table: name, pause = delay, ...recording } = options;
   const open = () => openTable({ client, table: name, pause });
   return {
-    recordTrades: async (trades) => {
+    recordTrades: async (trades, watch) => {
       const table = open();
-      const outcome = await recordTrades(table, trades, { ...recording, pause });
+      const outcome = await recordTrades(table, trades, { ...recording, ...watch, pause });
       return { ...outcome, capacityUnits: table.capacityUnits() };
     },
     listTrades: async (query) => {
