@@ -16,6 +16,8 @@ export interface PrometheusOptions {
   readonly port: number;
   /** Base URL of the API whose `/metrics` is scraped. */
   readonly api: string;
+  /** Base URL of a Pushgateway whose own health is scraped too. */
+  readonly pushgateway?: string;
   /** What `/metrics` asks for, if anything. */
   readonly scrapeToken?: string;
   /** Where programs are looked for, as `PATH` has it. */
@@ -68,8 +70,18 @@ export async function startPrometheus(
 }
 
 /** As YAML takes it too. Job names and labels are those of `ops/prometheus/prometheus.yml`. */
-function configuration({ api, scrapeToken }: PrometheusOptions): object {
-  const { protocol, host } = new URL(api);
+function configuration({ api, pushgateway, scrapeToken }: PrometheusOptions): object {
+  const authorization =
+    scrapeToken === undefined
+      ? {}
+      : { authorization: { type: "Bearer", credentials: scrapeToken } };
+  const page = { ...jobOf("k2-trades", api), ...authorization };
+  const ownFamilies = {
+    source_labels: ["__name__"],
+    regex: "(go|process|promhttp|pushgateway)_.*",
+    action: "keep",
+  };
+  const gateway = pushgateway === undefined ? [] : [jobOf("pushgateway", pushgateway)];
   return {
     global: {
       scrape_interval: SCRAPE_INTERVAL,
@@ -78,16 +90,19 @@ function configuration({ api, scrapeToken }: PrometheusOptions): object {
     },
     rule_files: [join(PROJECT, "ops/prometheus/rules/*.yml")],
     scrape_configs: [
-      {
-        job_name: "k2-trades",
-        scheme: protocol.slice(0, -1),
-        metrics_path: "/metrics",
-        honor_labels: true,
-        ...(scrapeToken === undefined
-          ? {}
-          : { authorization: { type: "Bearer", credentials: scrapeToken } }),
-        static_configs: [{ targets: [host] }],
-      },
+      page,
+      ...gateway.map((job) => ({ ...job, metric_relabel_configs: [ownFamilies] })),
     ],
+  };
+}
+
+function jobOf(name: string, url: string): object {
+  const { protocol, host, pathname } = new URL(url);
+  return {
+    job_name: name,
+    scheme: protocol.slice(0, -1),
+    metrics_path: `${pathname.replace(/\/$/, "")}/metrics`,
+    honor_labels: true,
+    static_configs: [{ targets: [host] }],
   };
 }

@@ -69,7 +69,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const [sampleDate, prometheus] = await until(
     Promise.all([
       samples,
-      openPrometheus({ ...options, backing, config, api: servers.url }),
+      openPrometheus({ ...options, backing, config, servers }),
       untilFunctionsAnswer(functions, options.port),
     ]),
     AbortSignal.any([options.signal, parts]),
@@ -148,14 +148,17 @@ async function openPrometheus(
   options: StackOptions & {
     readonly backing: AsyncDisposableStack;
     readonly config: Config;
-    readonly api: string;
+    readonly servers: Servers;
   },
 ): Promise<Part & { readonly url?: string }> {
   const { scrapeToken } = options.config.metrics;
+  const { url, pushgateway } = options.servers;
   const own = await startPrometheus({
     folder: options.folder,
     port: await freePort(),
-    api: options.api,
+    api: url,
+    // One that was given may want credentials, and several are not ours to watch.
+    ...(options.variables["PUSHGATEWAY_URL"] ? {} : { pushgateway }),
     ...(scrapeToken === undefined ? {} : { scrapeToken }),
     path: options.variables["PATH"],
   });
