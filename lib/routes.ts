@@ -6,7 +6,7 @@
 /** Each template, with the function that answers each method; HEAD goes where GET goes. */
 export const ROUTES = {
   "/": { GET: "show-index" },
-  "/trades": { GET: "list-trades" },
+  "/trades": { GET: "list-trades", POST: "publish-trades" },
   "/symbols": { GET: "list-symbols" },
   "/summary/{symbol}/{date}": { GET: "summarize-day" },
   "/metrics": { GET: "scrape-metrics" },

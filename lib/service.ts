@@ -46,13 +46,15 @@ const log = createLog({ level: config.logLevel, fields: { service: config.servic
 /**
  * Makes the Lambda handler of an HTTP function.
  * @param name the function's name in `serverless.yml`, and `component` in the metrics.
+ * @param more label sets that start at 0 beside those of its requests and queries, by metric name.
  */
 export function apiFunction(
   name: string,
   respond: (request: HttpRequest, invocation: Invocation) => Promise<HttpResponse> | HttpResponse,
+  more: Readonly<Record<string, readonly LabelSet[]>> = {},
 ): Promise<ApiHandler> {
   const functionLog = log.with({ function: name });
-  const zeros = { ...requestZeros(name), ...queryZeros(name) };
+  const zeros = { ...requestZeros(name), ...queryZeros(name), ...more };
   return measured<APIGatewayProxyEvent, APIGatewayProxyResult>(
     { name, log: functionLog, zeros },
     (event, context, metrics) =>
@@ -131,7 +133,15 @@ function recordExchange(metrics: MetricsClient, exchange: Exchange): void {
 }
 
 const LIKELY_STATUSES = ["200", "400", "404", "429", "500", "503"];
+const LIKELY_STATUSES_OF_POST = ["202", "400", "413", "415", "500", "503"];
 const LIKELY_CODES = ["INVALID_REQUEST", "NOT_FOUND", "THROTTLED", "INTERNAL", "UNAVAILABLE"];
+const LIKELY_CODES_OF_POST = [
+  "INVALID_REQUEST",
+  "PAYLOAD_TOO_LARGE",
+  "UNSUPPORTED_MEDIA_TYPE",
+  "INTERNAL",
+  "UNAVAILABLE",
+];
 
 /** The queries of each function that makes some. */
 const QUERIES: Readonly<Record<string, readonly string[]>> = {
@@ -144,13 +154,21 @@ function requestZeros(name: string): Record<string, LabelSet[]> {
   const routes = routesOf(name).map(({ method, template }) => ({ method, endpoint: template }));
   return {
     api_requests_total: routes.flatMap((route) =>
-      LIKELY_STATUSES.map((status_code) => ({ ...route, status_code })),
+      statusesOf(route.method).map((status_code) => ({ ...route, status_code })),
     ),
-    api_errors_total: routes.flatMap(({ endpoint }) =>
-      LIKELY_CODES.map((code) => ({ endpoint, code })),
+    api_errors_total: routes.flatMap(({ method, endpoint }) =>
+      codesOf(method).map((code) => ({ endpoint, code })),
     ),
     api_request_duration_seconds: routes,
   };
+}
+
+function statusesOf(method: string): readonly string[] {
+  return method === "POST" ? LIKELY_STATUSES_OF_POST : LIKELY_STATUSES;
+}
+
+function codesOf(method: string): readonly string[] {
+  return method === "POST" ? LIKELY_CODES_OF_POST : LIKELY_CODES;
 }
 
 function queryZeros(name: string): Record<string, LabelSet[]> {

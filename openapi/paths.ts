@@ -3,9 +3,10 @@
  */
 
 import type { Route, ROUTES } from "../lib/routes.ts";
+import { MAX_TRADES } from "../lib/trades/parse-trades.ts";
 import { ExchangeCode, SymbolCode } from "../lib/trades/trade.ts";
 import { answer, FORBIDDEN, HEADERS, path, problems, query, type Responses } from "./responses.ts";
-import { DAY, fromValibot, type JsonSchema, ref } from "./schemas.ts";
+import { DAY, exampleOf, fromValibot, type JsonSchema, ref, SCHEMAS } from "./schemas.ts";
 
 export interface Operation {
   readonly operationId: string;
@@ -14,6 +15,7 @@ export interface Operation {
   readonly tags: readonly string[];
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters: readonly JsonSchema[];
+  readonly requestBody?: JsonSchema;
   readonly responses: Responses;
 }
 
@@ -31,6 +33,13 @@ const TIME = {
   description: "ISO 8601 with a zone and up to six digits of a second.",
   examples: ["2021-01-08T00:00:00.278000Z"],
 };
+
+/** What has to be sent, and nothing more. */
+const NEW_TRADE = Object.fromEntries(
+  Object.entries(exampleOf(ref("NewTrade")) as Record<string, unknown>).filter(([name]) =>
+    (SCHEMAS.NewTrade["required"] as readonly string[]).includes(name),
+  ),
+);
 
 const NEWEST_FIRST = [
   "Newest first; trades of one microsecond in the exchange's own order, the last one first.",
@@ -65,6 +74,42 @@ export const PATHS: Paths = {
       responses: {
         ...answer("A page of trades.", "TradesPage"),
         ...problems("INVALID_REQUEST", "THROTTLED", "INTERNAL", "UNAVAILABLE"),
+        ...FORBIDDEN,
+      },
+    },
+    post: {
+      operationId: "publishTrades",
+      summary: "Publish a trade, or a list of them",
+      description: `All of them or none: when one is not as expected, every fault of every trade is named and nothing is published. 202 says that Kafka has them all for good; they are served a moment later. After a 503 some may be published all the same: send the same request again, since a trade is stored once however often it comes. At most ${MAX_TRADES} trades and 1 MiB.`,
+      tags: ["trades"],
+      security: API_KEY,
+      parameters: [CORRELATION_ID],
+      requestBody: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: {
+              oneOf: [
+                ref("NewTrade"),
+                { type: "array", items: ref("NewTrade"), minItems: 1, maxItems: MAX_TRADES },
+              ],
+            },
+            examples: {
+              "a trade": { value: NEW_TRADE },
+              "a list of trades": { value: [NEW_TRADE] },
+            },
+          },
+        },
+      },
+      responses: {
+        ...answer("Published; what each is known by.", "Published", 202),
+        ...problems(
+          "INVALID_REQUEST",
+          "PAYLOAD_TOO_LARGE",
+          "UNSUPPORTED_MEDIA_TYPE",
+          "INTERNAL",
+          "UNAVAILABLE",
+        ),
         ...FORBIDDEN,
       },
     },

@@ -24,10 +24,14 @@ export const FORBIDDEN: Responses = {
   },
 };
 
-/** A 200 whose body is one of the schemas. */
-export function answer(description: string, schema: keyof typeof SCHEMAS): Responses {
+/** A 200, or another status, whose body is one of the schemas. */
+export function answer(
+  description: string,
+  schema: keyof typeof SCHEMAS,
+  status: 200 | 202 = 200,
+): Responses {
   const body = { schema: ref(schema), example: exampleOf(ref(schema)) };
-  return { 200: { description, headers: HEADERS, content: { "application/json": body } } };
+  return { [status]: { description, headers: HEADERS, content: { "application/json": body } } };
 }
 
 /** Problem details by status; codes that share one share its description. */

@@ -6,7 +6,7 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
 import { ERRORS, type ErrorCode, ServiceError } from "../lib/errors.ts";
 import { problemType, publicCode } from "../lib/http/problem.ts";
-import { ExchangeCode, RecordedTrade, SymbolCode } from "../lib/trades/trade.ts";
+import { ExchangeCode, RecordedTrade, SymbolCode, TradeInput } from "../lib/trades/trade.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -63,8 +63,26 @@ function object(properties: Readonly<Record<string, JsonSchema>>, optional: stri
   return { type: "object", properties, required };
 }
 
+function identity(field: "message_id" | "exchange" | "symbol" | "trade_id"): JsonSchema {
+  return fromValibot(RecordedTrade.entries[field]);
+}
+
 export const SCHEMAS = {
   Trade: fromValibot(RecordedTrade),
+  NewTrade: fromValibot(TradeInput),
+  Published: object({
+    count: count("Trades published.", 1),
+    trades: {
+      type: "array",
+      items: object({
+        message_id: identity("message_id"),
+        exchange: identity("exchange"),
+        symbol: identity("symbol"),
+        trade_id: identity("trade_id"),
+      }),
+      description: "In the order they were sent.",
+    },
+  }),
   TradesPage: object({
     count: count("Trades on this page.", 1),
     trades: { type: "array", items: { $ref: "#/components/schemas/Trade" } },

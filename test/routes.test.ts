@@ -3,7 +3,8 @@ import { allowedMethods, routesOf, TEMPLATES } from "../lib/routes.ts";
 
 describe("allowedMethods", () => {
   it.each(TEMPLATES)("%s answers GET, HEAD and OPTIONS", (template) => {
-    expect(allowedMethods(template)).toEqual(["GET", "HEAD", "OPTIONS"]);
+    const others = template === "/trades" ? ["POST"] : [];
+    expect(allowedMethods(template)).toEqual(["GET", "HEAD", ...others, "OPTIONS"]);
   });
 
   it.each(["", "/nope", "/{proxy+}", "/summary", "/summary/{symbol}", "__proto__", "toString"])(

@@ -5,11 +5,11 @@
 import { ServiceError } from "../errors.ts";
 import type { HttpRequest } from "./request.ts";
 
-const JSON_MEDIA_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+const JSON_MEDIA_TYPE = /^application\/json\s*(?:;|$)/i;
 
 /**
  * Parses a JSON body; the shape of what it holds is for the caller to check.
- * @throws {ServiceError} `UNSUPPORTED_MEDIA_TYPE` unless `content-type` is JSON, `PAYLOAD_TOO_LARGE`
+ * @throws {ServiceError} `UNSUPPORTED_MEDIA_TYPE` unless it is `application/json`, `PAYLOAD_TOO_LARGE`
  *   above `maxBytes`, `INVALID_REQUEST` when it is not UTF-8 or not JSON.
  */
 export function readJson(request: HttpRequest, maxBytes: number): unknown {

@@ -5,6 +5,8 @@
 import * as v from "valibot";
 import type { InputFault } from "../errors.ts";
 
+const MAX_SHOWN_NAME_LENGTH = 64;
+
 type ObjectSchema = v.StrictObjectSchema<v.ObjectEntries, undefined>;
 
 /** Checks an object, with a fault for every unknown, missing or wrong field; never stops at the first. */
@@ -19,9 +21,12 @@ export function checkObject<S extends ObjectSchema>(
   return result.success && faults.length === 0 ? { output: result.output, faults: [] } : { faults };
 }
 
-/** JSON Pointer (RFC 6901) through these names. */
+/** JSON Pointer (RFC 6901) through these names, each cut to a length fit for an answer. */
 export function pointerTo(...names: readonly string[]): string {
-  return names.map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  return names
+    .map((name) => name.slice(0, MAX_SHOWN_NAME_LENGTH).toWellFormed())
+    .map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`)
+    .join("");
 }
 
 /** The schema itself stops at the first unknown field, and does not see one named `__proto__`. */

@@ -48,6 +48,11 @@ const METADATA_MAX_AGE_MS = 60_000;
 type Message = MessageToProduce;
 type KafkaModule = typeof Kafka;
 
+/** Loads the library, which takes longer than a first send; else the first send does. */
+export async function loadKafka(): Promise<void> {
+  await import("@platformatic/kafka");
+}
+
 /** Opens one; loading the library, connecting and all else is the first send's. */
 export function openKafkaClient(options: KafkaOptions): KafkaClient {
   let opening: Promise<{ kafka: KafkaModule; producer: Producer }> | undefined;

@@ -32,6 +32,7 @@ beforeAll(async () => {
     "list-trades",
     "list-symbols",
     "summarize-day",
+    "publish-trades",
     "scrape-metrics",
     "check-health",
     "show-index",

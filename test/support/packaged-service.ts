@@ -85,10 +85,11 @@ export function packageService({
 /** Runs in the child: the bundle's handler, once for each event. */
 const INVOKER = `
   const [bundle, events] = process.argv.slice(1);
+  const { readFileSync } = await import("node:fs");
   const { handler } = await import(bundle);
   const context = { getRemainingTimeInMillis: () => 20_000 };
   const results = [];
-  for (const event of JSON.parse(events)) results.push((await handler(event, context)) ?? null);
+  for (const event of JSON.parse(readFileSync(events))) results.push((await handler(event, context)) ?? null);
   process.stdout.write("\\n" + JSON.stringify(results), () => process.exit());
 `;
 
@@ -98,11 +99,13 @@ async function invokeBundle(
   events: readonly unknown[],
 ): Promise<unknown[]> {
   const script = ["--input-type=module", "--eval", INVOKER];
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [...script, bundle, JSON.stringify(events)],
-    { env, timeout: 60_000 },
-  );
+  // A command line does not take as much as a request.
+  const eventsPath = `${bundle}.events.json`;
+  writeFileSync(eventsPath, JSON.stringify(events));
+  const { stdout } = await promisify(execFile)(process.execPath, [...script, bundle, eventsPath], {
+    env,
+    timeout: 60_000,
+  });
   return JSON.parse(stdout.split("\n").at(-1) ?? "") as unknown[];
 }
 

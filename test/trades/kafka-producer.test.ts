@@ -1,11 +1,11 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { Consumer, MessagesStreamModes } from "@platformatic/kafka";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { freePort, LOOPBACK } from "../../local/ports.ts";
 import { openKafkaProducer } from "../../lib/trades/kafka-producer.ts";
 import type { TopicProducer } from "../../lib/trades/topic-producer.ts";
 import type { TopicRecord } from "../../lib/trades/topic-record.ts";
 import { needsKafka, startKafka, type OwnKafkaBroker } from "../support/kafka/broker.ts";
+import { readTopic } from "../support/kafka/read-topic.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Known answers of `org.apache.kafka.common.utils.UtilsTest`. */
@@ -101,7 +101,8 @@ describe("with a broker", () => {
       { timeoutMs: TIMEOUT_MS },
     );
     expect(delivery).toEqual({ acknowledged: 4 });
-    expect(await read(broker.addresses, topic, 4)).toEqual([
+    const read = await readTopic(broker.addresses, { topic, count: 4 });
+    expect(read.map(({ key, value, headers: found }) => [key, value, found])).toEqual([
       ["BTCUSDT", "€1", headers],
       ["", "", {}],
       ["GONE", null, {}],
@@ -135,8 +136,8 @@ describe("with a broker", () => {
     expect(await Promise.all(sends)).toEqual(
       Array.from({ length: 20 }, () => ({ acknowledged: 1 })),
     );
-    const values = (await read(broker.addresses, topic, 20)).map(([, value]) => Number(value));
-    expect(values).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    const read = await readTopic(broker.addresses, { topic, count: 20 });
+    expect(read.map(({ value }) => Number(value))).toEqual(Array.from({ length: 20 }, (_, i) => i));
   });
 
   it("takes more than the broker takes in one batch", async () => {
@@ -206,29 +207,3 @@ describe("with a broker", () => {
     expect(await totalOf(topic)).toBe(20);
   }, 120_000);
 });
-
-/** The first so many records of a topic. */
-async function read(addresses: string, topic: string, count: number) {
-  const consumer = new Consumer({
-    clientId: "tests",
-    groupId: topic,
-    bootstrapBrokers: addresses.split(","),
-  });
-  const stream = await consumer.consume({
-    topics: [topic],
-    mode: MessagesStreamModes.EARLIEST,
-    maxWaitTime: 50,
-  });
-  const found: [key: string | null, value: string | null, headers: Record<string, string>][] = [];
-  for await (const { key, value, headers } of stream) {
-    const texts = [...headers].map(([name, text]) => [String(name), String(text)]);
-    found.push([textOf(key), textOf(value), Object.fromEntries(texts)]);
-    if (found.length === count) break;
-  }
-  await consumer.close(true);
-  return found;
-}
-
-function textOf(bytes: Buffer | null | undefined): string | null {
-  return bytes === null || bytes === undefined ? null : String(bytes);
-}
