@@ -10,9 +10,12 @@ import { formatPayload } from "./payload.ts";
 import { choosePlace } from "./rendezvous.ts";
 import type { FormattedFamily, Totals } from "./totals.ts";
 
-/** What is known of a push: it arrived, it certainly did not, or it may have. */
+/**
+ * What is known of a push: it arrived, it certainly did not, or it may have. One that arrived after a
+ * reset was sent twice, and the first may yet be applied: nothing else may follow under its key.
+ */
 export type PushOutcome =
-  | { readonly outcome: "acknowledged" }
+  | { readonly outcome: "acknowledged"; readonly isAfterReset?: boolean }
   | { readonly outcome: "refused"; readonly status?: number; readonly detail: string }
   | { readonly outcome: "unanswered"; readonly detail: string };
 
@@ -89,6 +92,8 @@ interface Incarnation {
   /** Families the Pushgateway would not take; their sums stay pending until it is asked again. */
   readonly rejected: Set<string>;
   rejectedAt: Moment;
+  /** Its last push may be applied once more, and must not undo a later one. */
+  hasLastWord: boolean;
 }
 
 /** The last word of an incarnation, whose fate is not known. */
@@ -117,6 +122,7 @@ export function createPusher(options: PusherOptions): Pusher {
       sequence: 0,
       rejected: new Set(),
       rejectedAt: now,
+      hasLastWord: false,
     };
   }
 
@@ -126,14 +132,14 @@ export function createPusher(options: PusherOptions): Pusher {
   }
 
   /** A live environment never writes under an id that may be retired. */
-  function isOver({ leaseFrom, bornAt }: Incarnation): boolean {
+  function isOver({ leaseFrom, bornAt, hasLastWord }: Incarnation): boolean {
     const now = clock();
-    if (elapsedMs(bornAt, now) > lease.maxAgeMs) return true;
+    if (hasLastWord || elapsedMs(bornAt, now) > lease.maxAgeMs) return true;
     return leaseFrom !== undefined && elapsedMs(leaseFrom, now) > lease.leaseMs;
   }
 
   async function send(
-    { target, key, sequence }: Incarnation,
+    by: Incarnation,
     method: "put" | "post",
     families: readonly FormattedFamily[],
     { timeoutMs, isClosing = false, startedAt }: Push,
@@ -141,8 +147,10 @@ export function createPusher(options: PusherOptions): Pusher {
     const sentAt = clock();
     const leftMs = Math.ceil(timeoutMs - elapsedMs(startedAt, sentAt));
     if (leftMs <= 0) return { outcome: "refused", detail: "not sent: the push had no time left" };
+    const { target, key, sequence } = by;
     const body = formatPayload({ families, sequence, isClosing });
     const outcome = await ask(() => target[method](key, body, { timeoutMs: leftMs }));
+    if (outcome.outcome === "acknowledged") by.hasLastWord ||= outcome.isAfterReset === true;
     onEvent({ type: "pushed", outcome, elapsedMs: elapsedMs(sentAt, clock()) });
     return outcome;
   }

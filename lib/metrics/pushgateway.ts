@@ -154,7 +154,8 @@ async function settle(exchange: Exchange): Promise<PushOutcome> {
   const { excerpt, failure } = await readAnswer(exchange.response);
   const detail = `status ${status}${failure === undefined ? excerpt : `, then ${failure}`}`;
   if (status >= 200 && status < 300) {
-    return failure === undefined ? { outcome: "acknowledged" } : { outcome: "unanswered", detail };
+    if (failure !== undefined) return { outcome: "unanswered", detail };
+    return { outcome: "acknowledged", ...(exchange.isAfterReset ? { isAfterReset: true } : {}) };
   }
   // After a reset only the Pushgateway's own word on the payload tells what became of the first try.
   const isInDoubt = STATUSES_IN_DOUBT.has(status) || (exchange.isAfterReset && status !== 400);

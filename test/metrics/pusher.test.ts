@@ -125,6 +125,34 @@ describe("a push that is refused for certain", () => {
   );
 });
 
+describe("a push that arrived on its second try", () => {
+  it("is the last word of its incarnation: the first try may come late, and undoes nothing", async () => {
+    const { target, record, push } = openOne();
+    record("a_total", 2);
+    target.script("applied again late");
+    expect(await push()).toBe(true);
+    record("a_total", 3);
+    expect(await push()).toBe(true);
+    target.applyLate();
+    expect(shortly(target, "a_total")).toEqual([
+      ["put", "instance-1", "2"],
+      ["put", "instance-2", "3"],
+    ]);
+    expect(target.sum("a_total")).toBe(5);
+  });
+
+  it("counts once when it was a parked one", async () => {
+    const { target, record, push } = openOne();
+    record("a_total", 2);
+    target.script("lost", "applied again late");
+    expect(await push()).toBe(false);
+    record("a_total", 3);
+    expect(await push()).toBe(true);
+    target.applyLate();
+    expect(target.sum("a_total")).toBe(5);
+  });
+});
+
 describe("a push that nobody answered", () => {
   it.each<Fate>(["lost", "applied unanswered", "applied late"])(
     "(%s) is sent again before anything else, the same but for the closing mark",
@@ -541,6 +569,7 @@ const fate = fc.constantFrom<Fate>(
   "lost",
   "applied unanswered",
   "applied late",
+  "applied again late",
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
   {

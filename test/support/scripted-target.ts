@@ -9,7 +9,8 @@ import { readExposition, sampleLines } from "./exposition.ts";
 
 /**
  * What becomes of one request: applied and answered; refused, with a status or without an answer
- * from the Pushgateway; lost; applied though its answer was lost; applied once `applyLate` is called.
+ * from the Pushgateway; lost; applied though its answer was lost; applied once `applyLate` is called;
+ * applied and answered on a second try, and once more when `applyLate` is called.
  */
 export type Fate =
   | "applied"
@@ -18,7 +19,8 @@ export type Fate =
   | 500
   | "lost"
   | "applied unanswered"
-  | "applied late";
+  | "applied late"
+  | "applied again late";
 
 export interface ScriptedRequest {
   readonly method: "put" | "post";
@@ -66,8 +68,9 @@ export function createScriptedTarget(url = "http://pushgateway:9091"): ScriptedT
       return { outcome: "refused", status, detail: `status ${status}` };
     }
     if (fate === "refused") return { outcome: "refused", detail: "connection refused" };
-    if (fate === "applied late") late.push(() => apply(request));
-    else if (fate !== "lost") apply(request);
+    if (fate === "applied late" || fate === "applied again late") late.push(() => apply(request));
+    if (fate !== "lost" && fate !== "applied late") apply(request);
+    if (fate === "applied again late") return { outcome: "acknowledged", isAfterReset: true };
     return fate === "applied"
       ? { outcome: "acknowledged" }
       : { outcome: "unanswered", detail: "no answer" };
