@@ -89,7 +89,7 @@ describe("the switches", () => {
     const refusal = packaging({ params });
     expect(refusal).toMatch(message);
     expect(refusal).not.toMatch(/correct-horse|me:secret/);
-  });
+  }, 60_000);
 });
 
 describe("what answers without a key", () => {
@@ -190,13 +190,13 @@ describe("cfn-lint", () => {
 
   it.each(KINDS)("has nothing to say of the template packaged %s", async (kind) => {
     expect(await lint(packaged[kind]?.template ?? "")).toBe("");
-  });
+  }, 60_000);
 
   it("would have", async () => {
     const template = templateOf("with its defaults") as any;
     template.Resources.TradesTable.Properties.BillingMode = "FREE";
     expect(await lint(JSON.stringify(template))).toContain("'FREE' is not one of");
-  });
+  }, 60_000);
 });
 
 /** The framework adds a dependency on the role beside the reference to it (W3005). */
