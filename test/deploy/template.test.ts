@@ -85,11 +85,15 @@ describe("the switches", () => {
     [{ alarms: "yes" }, /Cannot resolve variable/],
     [{ metricsScrapeToken: "correct-horse-battery" }, /METRICS_SCRAPE_TOKEN: expected a reference/],
     [{ pushgatewayUrl: "http://me:secret@pushgateway" }, /PUSHGATEWAY_URL: expected a reference/],
-  ])("are refused as %j, and no secret is repeated", (params, message) => {
-    const refusal = packaging({ params });
-    expect(refusal).toMatch(message);
-    expect(refusal).not.toMatch(/correct-horse|me:secret/);
-  }, 60_000);
+  ])(
+    "are refused as %j, and no secret is repeated",
+    (params, message) => {
+      const refusal = packaging({ params });
+      expect(refusal).toMatch(message);
+      expect(refusal).not.toMatch(/correct-horse|me:secret/);
+    },
+    60_000,
+  );
 });
 
 describe("what answers without a key", () => {
@@ -188,9 +192,13 @@ describe("a broken copy is found out", () => {
 describe("cfn-lint", () => {
   needsPythonTools();
 
-  it.each(KINDS)("has nothing to say of the template packaged %s", async (kind) => {
-    expect(await lint(packaged[kind]?.template ?? "")).toBe("");
-  }, 60_000);
+  it.each(KINDS)(
+    "has nothing to say of the template packaged %s",
+    async (kind) => {
+      expect(await lint(packaged[kind]?.template ?? "")).toBe("");
+    },
+    60_000,
+  );
 
   it("would have", async () => {
     const template = templateOf("with its defaults") as any;
