@@ -7,16 +7,17 @@
 export const ERRORS = {
   INVALID_REQUEST: { status: 400, title: "The request is not valid" },
   UNAUTHORIZED: { status: 401, title: "Credentials are missing or wrong" },
+  FORBIDDEN: { status: 403, title: "Access is refused" },
   NOT_FOUND: { status: 404, title: "There is nothing here" },
   METHOD_NOT_ALLOWED: { status: 405, title: "The method is not allowed here" },
   PAYLOAD_TOO_LARGE: { status: 413, title: "The request body is too large" },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: "The media type is not supported" },
   THROTTLED: { status: 429, title: "Too many requests" },
+  QUOTA_EXCEEDED: { status: 429, title: "The quota is used up" },
   INTERNAL: { status: 500, title: "Something went wrong on our side" },
   UNAVAILABLE: { status: 503, title: "The service can't answer right now" },
   INVALID_CONFIG: { status: 500, title: "The configuration is not valid" },
   INVALID_METRIC: { status: 500, title: "The metric is not valid" },
-  PUSH_FAILED: { status: 503, title: "The Pushgateway did not take a push" },
   READ_FAILED: { status: 503, title: "A Pushgateway could not be read in full" },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -2,11 +2,15 @@
  * What each route takes and answers, route by route.
  */
 
+import { CONTENT_TYPES, type ExpositionFormat, formatPage } from "../lib/metrics/exposition.ts";
+import type { MetricFamily } from "../lib/metrics/family.ts";
 import type { Route, ROUTES } from "../lib/routes.ts";
 import { MAX_TRADES } from "../lib/trades/parse-trades.ts";
-import { ExchangeCode, SymbolCode } from "../lib/trades/trade.ts";
-import { answer, FORBIDDEN, HEADERS, path, problems, query, type Responses } from "./responses.ts";
-import { DAY, exampleOf, fromValibot, type JsonSchema, ref, SCHEMAS } from "./schemas.ts";
+import { SummaryParameters } from "../lib/trades/summary-query.ts";
+import { TradesParameters } from "../lib/trades/trades-query.ts";
+import { pathParameters, queryParameters } from "./parameters.ts";
+import { answer, HEADERS, orElse, problem, problems, type Responses } from "./responses.ts";
+import { exampleOf, type JsonSchema, ref, SCHEMAS } from "./schemas.ts";
 
 export interface Operation {
   readonly operationId: string;
@@ -27,11 +31,17 @@ type Paths = {
 const CORRELATION_ID = { $ref: "#/components/parameters/CorrelationId" };
 const API_KEY = [{ apiKey: [] }];
 
-const TIME = {
-  type: "string",
-  format: "date-time",
-  description: "ISO 8601 with a zone and up to six digits of a second.",
-  examples: ["2021-01-08T00:00:00.278000Z"],
+/** What any route may answer. */
+const ANYWHERE = ["THROTTLED", "INTERNAL"] as const;
+/** What API Gateway answers for a key that is missing, wrong or used up. */
+const WITH_KEY = ["FORBIDDEN", "QUOTA_EXCEEDED"] as const;
+
+const WITHOUT_DYNAMODB = {
+  status: "unavailable",
+  checks: [
+    { name: "dynamodb", status: "failed", latency_ms: 2000.3 },
+    { name: "pushgateway", status: "ok", latency_ms: 0.9 },
+  ],
 };
 
 /** What has to be sent, and nothing more. */
@@ -40,6 +50,21 @@ const NEW_TRADE = Object.fromEntries(
     (SCHEMAS.NewTrade["required"] as readonly string[]).includes(name),
   ),
 );
+
+const PAGE_EXAMPLE: readonly MetricFamily[] = [
+  {
+    name: "kafka_messages_consumed_total",
+    help: "Kafka records processed.",
+    type: "counter",
+    samples: [
+      { labels: { environment: "prod", service: "k2-trades", topic: "trades" }, value: 42 },
+    ],
+  },
+];
+
+function pageExample(format: ExpositionFormat): string {
+  return formatPage(PAGE_EXAMPLE, format);
+}
 
 const NEWEST_FIRST = [
   "Newest first; trades of one microsecond in the exchange's own order, the last one first.",
@@ -54,27 +79,10 @@ export const PATHS: Paths = {
       description: `${NEWEST_FIRST} Without \`symbol\`: the most recent over all symbols.`,
       tags: ["trades"],
       security: API_KEY,
-      parameters: [
-        query("symbol", fromValibot(SymbolCode), "Only this symbol."),
-        query("exchange", fromValibot(ExchangeCode), "Only this exchange."),
-        query("start_time", TIME, "Trades at or after this time."),
-        query("end_time", TIME, "Trades before this time."),
-        query(
-          "limit",
-          { type: "integer", minimum: 1, maximum: 1000, default: 100 },
-          "Trades on a page.",
-        ),
-        query(
-          "cursor",
-          { type: "string", minLength: 1, maxLength: 512 },
-          "`next_cursor` of the page before, with the same filters.",
-        ),
-        CORRELATION_ID,
-      ],
+      parameters: [...queryParameters(TradesParameters), CORRELATION_ID],
       responses: {
         ...answer("A page of trades.", "TradesPage"),
-        ...problems("INVALID_REQUEST", "THROTTLED", "INTERNAL", "UNAVAILABLE"),
-        ...FORBIDDEN,
+        ...problems("INVALID_REQUEST", "UNAVAILABLE", ...ANYWHERE, ...WITH_KEY),
       },
     },
     post: {
@@ -107,10 +115,10 @@ export const PATHS: Paths = {
           "INVALID_REQUEST",
           "PAYLOAD_TOO_LARGE",
           "UNSUPPORTED_MEDIA_TYPE",
-          "INTERNAL",
           "UNAVAILABLE",
+          ...ANYWHERE,
+          ...WITH_KEY,
         ),
-        ...FORBIDDEN,
       },
     },
   },
@@ -123,8 +131,7 @@ export const PATHS: Paths = {
       parameters: [CORRELATION_ID],
       responses: {
         ...answer("All symbols, in alphabetical order.", "SymbolsList"),
-        ...problems("THROTTLED", "INTERNAL", "UNAVAILABLE"),
-        ...FORBIDDEN,
+        ...problems("UNAVAILABLE", ...ANYWHERE, ...WITH_KEY),
       },
     },
   },
@@ -136,15 +143,10 @@ export const PATHS: Paths = {
         "Open, high, low, close, volume, VWAP and number of trades of one UTC day. A day that ended more than 48 hours ago may be cached for an hour (`cache-control: private, max-age=3600`).",
       tags: ["trades"],
       security: API_KEY,
-      parameters: [
-        path("symbol", fromValibot(SymbolCode), "The symbol; a `/` in it as `%2F`."),
-        path("date", DAY, "The UTC day."),
-        CORRELATION_ID,
-      ],
+      parameters: [...pathParameters(SummaryParameters), CORRELATION_ID],
       responses: {
         ...answer("The day's summary.", "DaySummary"),
-        ...problems("INVALID_REQUEST", "NOT_FOUND", "THROTTLED", "INTERNAL", "UNAVAILABLE"),
-        ...FORBIDDEN,
+        ...problems("INVALID_REQUEST", "NOT_FOUND", "UNAVAILABLE", ...ANYWHERE, ...WITH_KEY),
       },
     },
   },
@@ -170,13 +172,14 @@ export const PATHS: Paths = {
           description: "The aggregated page.",
           headers: HEADERS,
           content: {
-            "text/plain; version=0.0.4; charset=utf-8": { schema: { type: "string" } },
-            "application/openmetrics-text; version=1.0.0; charset=utf-8": {
+            [CONTENT_TYPES.text]: { schema: { type: "string" }, example: pageExample("text") },
+            [CONTENT_TYPES.openmetrics]: {
               schema: { type: "string" },
+              example: pageExample("openmetrics"),
             },
           },
         },
-        ...problems("UNAUTHORIZED", "INTERNAL", "UNAVAILABLE", "READ_FAILED"),
+        ...problems("UNAUTHORIZED", "UNAVAILABLE", "READ_FAILED", ...ANYWHERE),
       },
     },
   },
@@ -190,12 +193,11 @@ export const PATHS: Paths = {
       parameters: [CORRELATION_ID],
       responses: {
         ...answer("Requests can be answered.", "Health"),
-        ...problems("INTERNAL"),
-        503: {
-          description: "DynamoDB can't be reached; the answer is of the same form.",
-          headers: HEADERS,
-          content: { "application/json": { schema: ref("Health") } },
-        },
+        ...problems(...ANYWHERE),
+        503: orElse(problem("UNAVAILABLE"), {
+          description: "DynamoDB can't be reached: the checks as JSON.",
+          content: { "application/json": { schema: ref("Health"), example: WITHOUT_DYNAMODB } },
+        }),
       },
     },
   },
@@ -205,7 +207,7 @@ export const PATHS: Paths = {
       summary: "Where everything is",
       tags: ["operation"],
       parameters: [CORRELATION_ID],
-      responses: { ...answer("Links.", "Index"), ...problems("INTERNAL") },
+      responses: { ...answer("Links.", "Index"), ...problems("UNAVAILABLE", ...ANYWHERE) },
     },
   },
   "/openapi.json": {
@@ -218,9 +220,11 @@ export const PATHS: Paths = {
         200: {
           description: "An OpenAPI 3.1 document.",
           headers: HEADERS,
-          content: { "application/json": { schema: { type: "object" } } },
+          content: {
+            "application/json": { schema: { type: "object" }, example: { openapi: "3.1.1" } },
+          },
         },
-        ...problems("INTERNAL"),
+        ...problems("UNAVAILABLE", ...ANYWHERE),
       },
     },
   },

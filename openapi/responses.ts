@@ -11,19 +11,6 @@ export type Responses = Readonly<Record<string, JsonSchema>>;
 /** Headers of every response. */
 export const HEADERS = { "x-correlation-id": { $ref: "#/components/headers/CorrelationId" } };
 
-/** API Gateway's own answer to a request without a valid key; it never reaches a function. */
-export const FORBIDDEN: Responses = {
-  403: {
-    description: "The API key is missing or wrong.",
-    content: {
-      "application/json": {
-        schema: { type: "object", properties: { message: { type: "string" } } },
-        example: { message: "Forbidden" },
-      },
-    },
-  },
-};
-
 /** A 200, or another status, whose body is one of the schemas. */
 export function answer(
   description: string,
@@ -37,17 +24,14 @@ export function answer(
 /** Problem details by status; codes that share one share its description. */
 export function problems(...codes: readonly ErrorCode[]): Responses {
   const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
-  return Object.fromEntries([...byStatus].map(([status, group]) => [status, problem(group)]));
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, problem(...group)]));
 }
 
-/** A query parameter. */
-export function query(name: string, schema: JsonSchema, description: string): JsonSchema {
-  return { name, in: "query", description, schema };
-}
-
-/** A path parameter. */
-export function path(name: string, schema: JsonSchema, description: string): JsonSchema {
-  return { name, in: "path", required: true, description, schema };
+/** A response that is of another form too; its media type tells which one came. */
+export function orElse(response: JsonSchema, { description, content }: JsonSchema): JsonSchema {
+  const forms = { ...(content as object), ...(response["content"] as object) };
+  const words = `${String(description)} ${String(response["description"])}`;
+  return { ...response, description: words, content: forms };
 }
 
 /** What was wrong in the example of each code. */
@@ -60,8 +44,10 @@ const EXAMPLE_ERRORS: Readonly<Partial<Record<ErrorCode, ServiceError>>> = {
     "Expected `authorization: Bearer` and the token.",
     { headers: { "www-authenticate": "Bearer" } },
   ),
+  FORBIDDEN: new ServiceError("FORBIDDEN", "Expected a valid `x-api-key`."),
   NOT_FOUND: new ServiceError("NOT_FOUND", "BTCUSDT has no trade on 2021-01-08."),
   THROTTLED: new ServiceError("THROTTLED", "Too many requests at once.", { retryAfterSeconds: 1 }),
+  QUOTA_EXCEEDED: new ServiceError("QUOTA_EXCEEDED", "The key's requests of today are used up."),
   UNAVAILABLE: new ServiceError("UNAVAILABLE", "The answer took too long.", {
     retryAfterSeconds: 1,
   }),
@@ -70,7 +56,8 @@ const EXAMPLE_ERRORS: Readonly<Partial<Record<ErrorCode, ServiceError>>> = {
 
 const EXAMPLE_CORRELATION_ID = "4f1c7a2e-9d0b-4c63-8a51-6f2f0d9a7b10";
 
-function problem(codes: readonly ErrorCode[]): JsonSchema {
+/** Problem details of codes that share a status. */
+export function problem(...codes: readonly ErrorCode[]): JsonSchema {
   const answers = codes.map((code) =>
     problemResponse(EXAMPLE_ERRORS[code] ?? new ServiceError(code, ""), EXAMPLE_CORRELATION_ID),
   );

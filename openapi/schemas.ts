@@ -150,7 +150,10 @@ export const SCHEMAS = {
         enum: PUBLIC_CODES.map(problemType),
         description: [
           "What kind of problem it is; stable, so branch on it.",
-          ...PUBLIC_CODES.map((code) => `- \`${problemType(code)}\`: ${ERRORS[code].title}.`),
+          ...PUBLIC_CODES.map((code) => {
+            const { status, title } = ERRORS[code];
+            return `- \`${problemType(code)}\` (${status}): ${title}.`;
+          }),
         ].join("\n"),
       },
       title: { type: "string" },

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { ROUTES, TEMPLATES } from "../lib/routes.ts";
+import { GATEWAY_ANSWERS } from "../ops/serverless/gateway-problems.ts";
 import { openTradeStore } from "../lib/trades/trade-store.ts";
 import type { Trade } from "../lib/trades/trade.ts";
 import { apiEvent } from "./support/api-event.ts";
@@ -194,6 +195,15 @@ describe("the REST API", () => {
     const wanted = ["/symbols", "/summary/{symbol}/{date}", "/trades"];
     const all = wanted.flatMap((path) => [`GET ${path}`, `HEAD ${path}`]);
     expect(keyed.toSorted()).toEqual([...all, "POST /trades"].toSorted());
+  });
+
+  it("answers as a problem what it answers itself, and is deployed with that", () => {
+    const answers = ofType("AWS::ApiGateway::GatewayResponse");
+    expect(
+      answers.map(([, { Properties }]) => String(Properties["ResponseType"])).toSorted(),
+    ).toEqual(Object.keys(GATEWAY_ANSWERS).toSorted());
+    const [[, deployment] = []] = ofType("AWS::ApiGateway::Deployment");
+    expect(deployment?.DependsOn).toEqual(expect.arrayContaining(answers.map(([id]) => id)));
   });
 
   it("is regional and compresses what is worth it", () => {

@@ -12,7 +12,7 @@ const DATE_EXPECTED = "expected a calendar date such as 2021-01-08";
 
 /** The path parameters of `GET /summary/{symbol}/{date}`. */
 export const SummaryParameters = v.strictObject({
-  symbol: SymbolCode,
+  symbol: v.pipe(SymbolCode, v.description("The symbol, in capitals; a `/` in it as `%2F`.")),
   date: v.pipe(
     v.string(DATE_EXPECTED),
     v.regex(/^\d{4}-\d\d-\d\d$/, DATE_EXPECTED),

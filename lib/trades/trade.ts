@@ -29,6 +29,15 @@ export const Side = v.pipe(
   v.examples(["BUY"]),
 );
 
+/** Served times: in UTC, with six digits. */
+const CANONICAL_TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+/** Served decimals: without leading zeros, with eight digits after the point. */
+const CANONICAL_DECIMAL = /^(?:0|[1-9]\d{0,9})\.\d{8}$/;
+
+const MADE_AT = "When the exchange made the trade.";
+const PRICE = { description: "Price of one unit.", example: "39432.48000000" };
+const QUANTITY = { description: "Units traded.", example: "0.00026300" };
+
 const required = {
   trade_id: token({
     description: "The exchange's own number for the trade; unique per exchange and symbol.",
@@ -40,9 +49,9 @@ const required = {
     description: "Class of what was traded.",
     example: "CRYPTO",
   }),
-  timestamp: timestamp("When the exchange made the trade."),
-  price: decimal({ description: "Price of one unit.", example: "39432.48000000" }),
-  quantity: decimal({ description: "Units traded.", example: "0.00026300" }),
+  timestamp: timestamp(MADE_AT),
+  price: decimal(PRICE),
+  quantity: decimal(QUANTITY),
   currency: code(/^[A-Z][A-Z0-9]{1,11}$/, "2 to 12 of A-Z 0-9 beginning with a letter", {
     description: "Currency of the price.",
     example: "USDT",
@@ -99,8 +108,6 @@ const vendorData = v.pipe(
   v.examples([{ is_best_match: "true" }]),
 );
 
-const ingestionTimestamp = timestamp("When the service took the trade in. Default: now.");
-
 /** A trade as it may be sent. Unknown fields are refused, so that nothing is lost silently. */
 export const TradeInput = v.strictObject({
   ...required,
@@ -108,7 +115,7 @@ export const TradeInput = v.strictObject({
   message_id: v.optional(messageId),
   trade_conditions: v.optional(conditions, []),
   source_sequence: v.optional(sourceSequence),
-  ingestion_timestamp: v.optional(ingestionTimestamp),
+  ingestion_timestamp: v.optional(timestamp("When the service took the trade in. Default: now.")),
   vendor_data: v.optional(vendorData, {}),
 });
 
@@ -116,10 +123,13 @@ export const TradeInput = v.strictObject({
 export const RecordedTrade = v.object({
   message_id: messageId,
   ...required,
+  timestamp: timestamp(MADE_AT, CANONICAL_TIMESTAMP),
+  price: decimal(PRICE, CANONICAL_DECIMAL),
+  quantity: decimal(QUANTITY, CANONICAL_DECIMAL),
   side: Side,
   trade_conditions: conditions,
   source_sequence: v.optional(sourceSequence),
-  ingestion_timestamp: ingestionTimestamp,
+  ingestion_timestamp: timestamp("When the service took the trade in.", CANONICAL_TIMESTAMP),
   platform_sequence: code(/^[1-9]\d{0,19}$/, "a whole number in a string", {
     description: "Place of the trade in the order this service recorded its symbol: 1, 2, 3…",
     example: "1",
@@ -155,14 +165,14 @@ function token(meaning: Meaning) {
   );
 }
 
-function decimal(meaning: Meaning) {
+function decimal(meaning: Meaning, pattern = DECIMAL_PATTERN) {
   return v.pipe(
     v.string((issue) =>
       typeof issue.input === "number"
         ? "expected a decimal in a string: a JSON number has been through a float, which may have changed it"
         : "expected a decimal in a string",
     ),
-    v.regex(DECIMAL_PATTERN, "expected 1 to 10 digits, and after a point 1 to 8 more"),
+    v.regex(pattern, "expected 1 to 10 digits, and after a point 1 to 8 more"),
     v.check(isPositive, "expected more than zero"),
     v.description(meaning.description),
     v.examples([meaning.example]),
@@ -170,10 +180,10 @@ function decimal(meaning: Meaning) {
 }
 
 /** A timestamp with microseconds, in a schema. */
-export function timestamp(description: string) {
+export function timestamp(description: string, pattern = TIMESTAMP_PATTERN) {
   return v.pipe(
     v.string(`expected ${TIMESTAMP_EXPECTED}`),
-    v.regex(TIMESTAMP_PATTERN, `expected ${TIMESTAMP_EXPECTED}`),
+    v.regex(pattern, `expected ${TIMESTAMP_EXPECTED}`),
     v.check((text) => parseTimestamp(text) !== undefined, `expected ${TIMESTAMP_EXPECTED}`),
     v.description(description),
     v.examples(["2021-01-08T00:00:00.278000Z"]),

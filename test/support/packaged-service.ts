@@ -17,6 +17,7 @@ export interface Resource {
   readonly Type: string;
   readonly Properties: Readonly<Record<string, any>>;
   readonly DeletionPolicy?: string;
+  readonly DependsOn?: readonly string[];
 }
 
 export interface PackagedService {
