@@ -79,7 +79,7 @@ export function openConnection({ url, headers, maxIdleMs }: ConnectionOptions): 
   const { request, Agent } = isTls ? https : http;
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   const idleSince = trackIdleness(agent);
-  const established = new WeakSet<Duplex>();
+  const established = trackConnecting(agent, isTls ? "secureConnect" : "connect");
   const target = urlToHttpOptions(url);
   const prefix = url.pathname.replace(/\/$/, "");
   let isClosed = false;
@@ -99,7 +99,7 @@ export function openConnection({ url, headers, maxIdleMs }: ConnectionOptions): 
       const path = prefix + exchange.path;
       const allHeaders = { ...headers, ...exchange.headers };
       const call = request({ ...target, agent, method, path, headers: allHeaders });
-      const sending = watchSending(call, { established, isTls });
+      const sending = watchSending(call, established);
       const fail = (error: Error) => {
         const isReset = RESET_CODES.has((error as NodeJS.ErrnoException).code);
         resolve({ error, isUnsent: !sending.hasBegun, isStale: sending.isReused && isReset });
@@ -191,26 +191,48 @@ function trackIdleness(agent: http.Agent): WeakMap<Duplex, Moment> {
   return idleSince;
 }
 
+/** Sockets whose connecting is done: from then on what is written may leave. */
+interface Established {
+  has(socket: Duplex): boolean;
+  /** Calls back when a socket that still connects is done; never when it fails. */
+  whenDone(socket: Duplex, callback: () => void): void;
+}
+
+/**
+ * Watches each socket from its birth on: the agent may give one to a request while it connects, or
+ * take it back from one that was given up meanwhile and give it to another after it has connected.
+ */
+function trackConnecting(agent: http.Agent, done: "connect" | "secureConnect"): Established {
+  const established = new WeakSet<Duplex>();
+  const waiting = new WeakMap<Duplex, () => void>();
+  const createConnection = agent.createConnection.bind(agent);
+  agent.createConnection = (options, callback) => {
+    const socket = createConnection(options, callback);
+    socket?.once(done, () => {
+      established.add(socket);
+      waiting.get(socket)?.();
+    });
+    return socket;
+  };
+  return {
+    has: (socket) => established.has(socket),
+    whenDone: (socket, callback) => void waiting.set(socket, callback),
+  };
+}
+
 interface Sending {
   /** The socket was established, so bytes of the request may have left. */
   hasBegun: boolean;
-  /** The socket had been established for an earlier request. */
+  /** The socket was established before this request got it. */
   isReused: boolean;
 }
 
-function watchSending(
-  call: ClientRequest,
-  { established, isTls }: { established: WeakSet<Duplex>; isTls: boolean },
-): Sending {
+function watchSending(call: ClientRequest, established: Established): Sending {
   const sending: Sending = { hasBegun: false, isReused: false };
   call.on("socket", (socket) => {
     sending.isReused = established.has(socket);
     sending.hasBegun = sending.isReused;
-    if (sending.isReused) return;
-    socket.once(isTls ? "secureConnect" : "connect", () => {
-      established.add(socket);
-      sending.hasBegun = true;
-    });
+    if (!sending.isReused) established.whenDone(socket, () => (sending.hasBegun = true));
   });
   return sending;
 }

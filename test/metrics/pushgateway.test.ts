@@ -317,6 +317,34 @@ describe("a caller that gives up", () => {
     expect(outcome).toEqual(unanswered(pushTo(url, "the caller gave up")));
   });
 
+  /** A client whose one socket was opened for a push that was given up before it had connected. */
+  async function openGivenUp(listener: RequestListener) {
+    const server = createServer(listener);
+    const pushgateway = open({ url: await listen(server, "http") });
+    const connected = once(server, "connection");
+    await pushgateway.put(KEY, BODY, { signal: AbortSignal.abort() });
+    await connected;
+    await new Promise((resolve) => setImmediate(resolve)); // Now at this end too.
+    return pushgateway;
+  }
+
+  it("leaves the next one unanswered too, on the socket that the first had opened", async () => {
+    const giveUp = new AbortController();
+    const pushgateway = await openGivenUp(() => giveUp.abort());
+    const outcome = await pushgateway.put(KEY, BODY, { signal: giveUp.signal });
+    expect(outcome).toEqual(unanswered(expect.stringContaining("the caller gave up")));
+  });
+
+  it("leaves no listeners behind on the socket that it had opened", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => void warnings.push(warning);
+    process.on("warning", warn);
+    onTestFinished(() => void process.off("warning", warn));
+    const pushgateway = await openGivenUp((_, response) => void response.end());
+    for (let i = 0; i < 20; i += 1) await pushgateway.put(KEY, BODY);
+    expect(warnings).toEqual([]);
+  });
+
   it("by closing the client leaves it unanswered too, and nothing is sent again", async () => {
     let requests = 0;
     const url = await serve((_, response) => {
