@@ -46,9 +46,17 @@ export function toRequest(event: APIGatewayProxyEvent): HttpRequest {
     query: definedOnly(event.queryStringParameters ?? {}),
     repeated: repeatedIn(event.multiValueQueryStringParameters ?? {}),
     headers,
-    body: Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8"),
+    body: bodyOf(event),
     correlationId: ids.find((id) => id !== undefined && CORRELATION_ID.test(id)) ?? randomUUID(),
   };
+}
+
+/** Whatever is no text is no body: serverless-offline hands over a JSON `false` as `false`. */
+function bodyOf({ body, isBase64Encoded }: APIGatewayProxyEvent): Uint8Array {
+  const text: unknown = body;
+  return typeof text === "string"
+    ? Buffer.from(text, isBase64Encoded ? "base64" : "utf8")
+    : new Uint8Array();
 }
 
 function headersOf(event: APIGatewayProxyEvent): Record<string, string> {

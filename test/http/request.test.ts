@@ -46,6 +46,11 @@ describe("toRequest", () => {
     expect(toRequest(event).basePath).toBe(basePath);
   });
 
+  it.each([null, false, 0, { a: 1 }])("takes %j, which is no text, for no body", (body) => {
+    const event = { ...apiEvent({}), body } as unknown as Parameters<typeof toRequest>[0];
+    expect([...toRequest(event).body]).toEqual([]);
+  });
+
   it("decodes a base64 body", () => {
     const body = Buffer.from([0, 255, 10]).toString("base64");
     const request = toRequest(apiEvent({ body, isBase64Encoded: true }));

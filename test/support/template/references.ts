@@ -27,7 +27,11 @@ export function referenceFaults(template: Template): string[] {
     ...conditionFaults(template, resource.Condition, `Resources/${id}/Condition`),
     ...faultsIn(template, resource.Properties, `Resources/${id}/Properties`),
   ]);
-  return [...inResources, ...faultsIn(template, template.Outputs, "Outputs")];
+  return [
+    ...inResources,
+    ...faultsIn(template, template.Conditions, "Conditions"),
+    ...faultsIn(template, template.Outputs, "Outputs"),
+  ];
 }
 
 function faultsIn(template: Template, value: unknown, path: string): string[] {
