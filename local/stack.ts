@@ -7,8 +7,10 @@ import { startAnyPushgateway } from "./find-pushgateway.ts";
 import { shortPath, type LocalFolder } from "./folder.ts";
 import { startFunctions, untilFunctionsAnswer } from "./functions.ts";
 import { useGivenDatabase } from "./given-database.ts";
+import { openGateway } from "./gateway.ts";
 import { loadSamples } from "./load-samples.ts";
 import { freePort, LOOPBACK } from "./ports.ts";
+import { openPages } from "./pages/pages.ts";
 import { startPrometheus } from "./prometheus.ts";
 import { showRequests } from "./request-lines.ts";
 import type { Servers } from "./stack-file.ts";
@@ -52,6 +54,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const functions = await startFunctions({
     ...options,
     ...servers,
+    port: place.functionsPort,
     onLine: showRequests({ print: options.print }),
   });
   options.resources.defer(async () => functions.end());
@@ -70,10 +73,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     Promise.all([
       samples,
       openPrometheus({ ...options, backing, config, servers }),
-      untilFunctionsAnswer(functions, options.port),
+      untilFunctionsAnswer(functions, place.functionsPort),
     ]),
     AbortSignal.any([options.signal, parts]),
   );
+  await openDoor({ ...options, config, place, prometheus });
   const died = AbortSignal.any([parts, ...prometheus.died]);
   return {
     servers: {
@@ -90,13 +94,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
 interface Places {
   readonly servers: Servers;
+  readonly functionsPort: number;
   readonly dynamodbPort: number;
   readonly pushgatewayPort: number;
 }
 
 /** Chosen before anything starts, so that the parts can start side by side. */
 async function choosePlaces(options: StackOptions, config: Config): Promise<Places> {
-  const [dynamodbPort, pushgatewayPort] = await Promise.all([freePort(), freePort()]);
+  const [functionsPort = 0, dynamodbPort = 0, pushgatewayPort = 0] = await Promise.all(
+    Array.from({ length: 3 }, async () => freePort()),
+  );
   const { TableName: table = "" } = await readTradesTable("dev");
   const { endpoint } = config.dynamodb;
   const servers: Servers = {
@@ -106,7 +113,7 @@ async function choosePlaces(options: StackOptions, config: Config): Promise<Plac
     pushgateway: options.variables["PUSHGATEWAY_URL"] || `http://${LOOPBACK}:${pushgatewayPort}`,
     table,
   };
-  return { servers, dynamodbPort, pushgatewayPort };
+  return { servers, functionsPort, dynamodbPort, pushgatewayPort };
 }
 
 /** A part of the stack, whether it was started here or given. */
@@ -165,6 +172,25 @@ async function openPrometheus(
   if (own === undefined) return { what: "not installed", died: [] };
   options.backing.defer(async () => own.close());
   return { what: own.what, url: own.url, died: [own.child.died] };
+}
+
+/** The one port that people know: API Gateway's part, and the pages of this machine. */
+async function openDoor(
+  options: StackOptions & {
+    readonly config: Config;
+    readonly place: Places;
+    readonly prometheus: { readonly url?: string };
+  },
+): Promise<void> {
+  const { scrapeToken } = options.config.metrics;
+  const functions = `http://${LOOPBACK}:${options.place.functionsPort}`;
+  const page = openPages({
+    functions,
+    ...(scrapeToken === undefined ? {} : { scrapeToken }),
+    ...(options.prometheus.url === undefined ? {} : { prometheus: options.prometheus.url }),
+  });
+  const gateway = await openGateway({ port: options.port, functions, page });
+  options.resources.defer(async () => gateway.close());
 }
 
 async function loadSampleDay(

@@ -108,6 +108,8 @@ function describeStack(
     ...summary,
     `  curl ${url}/metrics`,
     "",
+    `  Dashboard    ${url}/dashboard`,
+    `  Reference    ${url}/reference`,
     `  API          ${servers.url}`,
     `  DynamoDB     ${servers.dynamodb}  table ${servers.table}, ${stack.database}`,
     `  Pushgateway  ${servers.pushgateway}  ${stack.pushgateway}`,

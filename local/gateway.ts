@@ -1,0 +1,133 @@
+/**
+ * The door of the local stack: hands requests to the functions as API Gateway would, with its limits,
+ * and serves the pages that are for this machine alone.
+ */
+
+import { once } from "node:events";
+import { Agent, createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { createProxyServer } from "httpxy";
+import { LOOPBACK } from "./ports.ts";
+
+export interface GatewayOptions {
+  /** Where it listens; 0: any free port. */
+  readonly port: number;
+  /** Base URL of the functions. */
+  readonly functions: string;
+  /** Answers a page of this machine; `undefined` when the path is none, and the functions are asked. */
+  readonly page: (path: string) => Promise<Page | undefined>;
+}
+
+export interface Page {
+  /** Default: 200. */
+  readonly status?: number;
+  readonly contentType: string;
+  readonly body: string | Buffer;
+}
+
+export interface Gateway {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** API Gateway's limits: of a request's body, of the time a function has, of a slow client. */
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+const FUNCTION_TIMEOUT_MS = 29_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_SOCKETS = 256;
+
+/** Opens the door. @throws {Error} when the port can't be had. */
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  // A socket kept for later may be closed by the functions just when it is used again.
+  const agent = new Agent({ keepAlive: false, maxSockets: MAX_SOCKETS });
+  const proxy = createProxyServer({
+    target: options.functions,
+    agent,
+    proxyTimeout: FUNCTION_TIMEOUT_MS,
+  });
+  proxy.on("error", (error, _request, response) => {
+    if (response !== undefined && "writeHead" in response) refuse(response, statusOf(error));
+  });
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    (request, response) => {
+      answer(request, response).catch((error: unknown) => refuse(response, statusOf(error)));
+    },
+  );
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path = "/"] = (request.url ?? "/").split("?");
+    const page = isReading(request) ? await options.page(path) : undefined;
+    if (page !== undefined) return show(response, page, request.method === "HEAD");
+    const body = await readBody(request);
+    if (body === undefined) return refuse(response, 413);
+    await proxy.web(request, response, { buffer: Readable.from(body) });
+  }
+
+  server.listen(options.port, LOOPBACK);
+  await once(server, "listening");
+  const address = server.address();
+  return {
+    port: address !== null && typeof address === "object" ? address.port : options.port,
+    close: async () => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+      agent.destroy();
+    },
+  };
+}
+
+function isReading({ method }: IncomingMessage): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Whole, as API Gateway hands it on; `undefined` when it is too long. */
+async function readBody(request: IncomingMessage): Promise<Buffer[] | undefined> {
+  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return undefined;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return chunks;
+}
+
+function show(
+  response: ServerResponse,
+  { status = 200, contentType, body }: Page,
+  isHead: boolean,
+): void {
+  response.writeHead(status, {
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    // The pages are whole in themselves: nothing comes from anywhere else.
+    "content-security-policy":
+      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+  });
+  response.end(isHead ? undefined : body);
+}
+
+/** In API Gateway's own words, which are no problem details. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  413: "Request Too Long",
+  502: "Internal server error",
+  504: "Endpoint request timed out",
+};
+
+function refuse(response: ServerResponse, status: number): void {
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, { "content-type": "application/json", connection: "close" });
+  response.end(JSON.stringify({ message: REFUSALS[status] }));
+}
+
+function statusOf(error: unknown): number {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ETIMEDOUT" || code === "ECONNRESET" ? 504 : 502;
+}
