@@ -2,28 +2,13 @@
  * One client of Kafka from its first send to its end, which the first failure is.
  */
 
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type * as Kafka from "@platformatic/kafka";
 import type { MessageToProduce, Producer } from "@platformatic/kafka";
+import { connectionOf, type KafkaOptions } from "./kafka-connection.ts";
 import { acknowledgedPartitions, reasonOf } from "./kafka-failure.ts";
 import type { Delivery } from "./topic-producer.ts";
 import type { TopicRecord } from "./topic-record.ts";
-
-export interface KafkaOptions {
-  /** Shows in the brokers' logs and quotas. */
-  readonly clientId: string;
-  /** `host:port` of one broker or several; the others are found through them. */
-  readonly brokers: readonly string[];
-  /** Absent: not encrypted. `ca`: certificates in PEM that are trusted instead of those Node.js knows. */
-  readonly tls?: { readonly ca?: string | undefined } | undefined;
-  readonly sasl?:
-    | {
-        readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
-        readonly username: string;
-        readonly password: string;
-      }
-    | undefined;
-}
 
 export interface KafkaClient {
   /** Sends all of it at once; see `TopicProducer.send`. */
@@ -34,7 +19,6 @@ export interface KafkaClient {
   retire(): void;
 }
 
-const CONNECT_TIMEOUT_MS = 2_000;
 /** What a broker has to answer a request; half a second less for the replicas. */
 const REQUEST_TIMEOUT_MS = 3_000;
 const REPLICAS_TIMEOUT_MS = 2_500;
@@ -102,33 +86,16 @@ export function openKafkaClient(options: KafkaOptions): KafkaClient {
 }
 
 function createProducer({ Producer }: KafkaModule, options: KafkaOptions): Producer {
-  const { clientId, brokers, tls, sasl } = options;
   return new Producer({
-    clientId,
-    bootstrapBrokers: [...brokers],
+    ...connectionOf(options),
     idempotent: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     timeout: REPLICAS_TIMEOUT_MS,
     retries: RETRIES,
     retryDelay: (_client, _operation, attempt) =>
       Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), MAX_WAIT_MS),
     metadataMaxAge: METADATA_MAX_AGE_MS,
-    ...(tls === undefined ? {} : encryption(tls, brokers)),
-    ...(sasl === undefined ? {} : { sasl: { ...sasl } }),
   });
-}
-
-function encryption({ ca }: NonNullable<KafkaOptions["tls"]>, brokers: readonly string[]) {
-  return {
-    tls: ca === undefined ? {} : { ca },
-    tlsServerName: !brokers.every((broker) => isAddress(broker)),
-  };
-}
-
-/** TLS names a server by its name only. */
-function isAddress(broker: string): boolean {
-  return isIP(broker.slice(0, broker.lastIndexOf(":")).replace(/^\[|\]$/g, "")) !== 0;
 }
 
 function toMessage(

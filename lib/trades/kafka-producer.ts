@@ -4,7 +4,8 @@
  * that nothing of a frozen environment or a broker's restart outlives the next send.
  */
 
-import { type KafkaClient, type KafkaOptions, openKafkaClient } from "./kafka-client.ts";
+import { type KafkaClient, openKafkaClient } from "./kafka-client.ts";
+import type { KafkaOptions } from "./kafka-connection.ts";
 import type { TopicProducer } from "./topic-producer.ts";
 import type { TopicRecord } from "./topic-record.ts";
 

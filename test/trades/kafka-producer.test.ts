@@ -4,7 +4,9 @@ import { freePort, LOOPBACK } from "../../local/ports.ts";
 import { openKafkaProducer } from "../../lib/trades/kafka-producer.ts";
 import type { TopicProducer } from "../../lib/trades/topic-producer.ts";
 import type { TopicRecord } from "../../lib/trades/topic-record.ts";
-import { needsKafka, startKafka, type OwnKafkaBroker } from "../support/kafka/broker.ts";
+import type { OwnKafkaBroker } from "../support/kafka/broker.ts";
+import { kafkaKinds } from "../support/kafka/kinds.ts";
+import { PRODUCE, startLossyProxy } from "../support/kafka/lossy-proxy.ts";
 import { readTopic } from "../support/kafka/read-topic.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -75,12 +77,12 @@ describe("without a broker that answers", () => {
   });
 });
 
-describe("with a broker", () => {
-  needsKafka({ isOwn: true });
+describe.each(kafkaKinds)("with $name", ({ need, start }) => {
+  need();
   let broker: OwnKafkaBroker;
 
   beforeAll(async () => {
-    broker = await startKafka();
+    broker = await start();
   }, 120_000);
   afterAll(() => broker.close());
 
@@ -186,6 +188,28 @@ describe("with a broker", () => {
     });
     expect(delivery).toMatchObject({ acknowledged: 0, failure: { reason: "unknown_topic" } });
   });
+
+  it("appends once what it sends again because the acknowledgement was lost", async () => {
+    const port = await freePort();
+    const proxied = await start({ advertisedPort: port });
+    onTestFinished(() => proxied.close());
+    const [, target = ""] = proxied.addresses.split(":");
+    const proxy = await startLossyProxy({ port, target: Number(target) });
+    onTestFinished(() => proxy.close());
+    const topic = await proxied.createTopic({ partitions: 2 });
+    const producer = open(`${LOOPBACK}:${port}`);
+    const keys = ["a", "b", "c", "d", "e"];
+    for (let round = 1; round <= 3; round += 1) {
+      proxy.loseNext(PRODUCE);
+      const records = keys.map((key) => record(String(round), { key }));
+      expect(await producer.send(topic, records, { timeoutMs: TIMEOUT_MS })).toEqual({
+        acknowledged: keys.length,
+      });
+      expect(proxy.lost()).toBe(round);
+    }
+    const ends = await proxied.endOffsets(topic);
+    expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(3 * keys.length);
+  }, 120_000);
 
   it("goes on after the broker was killed and started again", async () => {
     const topic = await broker.createTopic({ partitions: 3 });

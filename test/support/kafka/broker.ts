@@ -91,7 +91,8 @@ export async function startKafka(
   };
 }
 
-function clientsOf(addresses: string): KafkaBroker & { ready(): Promise<void> } {
+/** What tests ask of the brokers at these addresses. */
+export function clientsOf(addresses: string): KafkaBroker & { ready(): Promise<void> } {
   const bootstrapBrokers = addresses.split(",");
   const open = () =>
     new Admin({ clientId: "k2-trades-tests", bootstrapBrokers, retries: 10, retryDelay: 200 });

@@ -1,0 +1,61 @@
+/**
+ * Brokers for tests that hold for any: the embedded one, which is always there, and Apache Kafka.
+ */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LOOPBACK } from "../../../local/ports.ts";
+import { type EmbeddedKafka, startEmbeddedKafka } from "../../../local/kafka/server.ts";
+import { clientsOf, needsKafka, type OwnKafkaBroker, startKafka } from "./broker.ts";
+
+export interface KafkaKind {
+  /** For test names. */
+  readonly name: string;
+  /** Call it first in a suite: its tests are skipped where this kind is not to be had. */
+  readonly need: () => void;
+  /** Starts one with no data. */
+  readonly start: (options?: KindOptions) => Promise<OwnKafkaBroker>;
+}
+
+export interface KindOptions {
+  /** Port of 127.0.0.1 that clients are told to connect to. Default: the broker's own. */
+  readonly advertisedPort?: number;
+}
+
+/** Every kind there is to test against. */
+export const kafkaKinds: readonly KafkaKind[] = [
+  { name: "the embedded broker", need: () => {}, start: startEmbedded },
+  { name: "Apache Kafka", need: () => needsKafka({ isOwn: true }), start: startApache },
+];
+
+function startApache({ advertisedPort }: KindOptions = {}): Promise<OwnKafkaBroker> {
+  if (advertisedPort === undefined) return startKafka();
+  return startKafka({ "advertised.listeners": `PLAINTEXT://${LOOPBACK}:${advertisedPort}` });
+}
+
+/** Starts an embedded broker in this process, which is killed and restarted like any. */
+export async function startEmbedded(options: KindOptions = {}): Promise<OwnKafkaBroker> {
+  const folder = await mkdtemp(join(tmpdir(), "k2-embedded-kafka-"));
+  let broker: EmbeddedKafka | undefined = await startEmbeddedKafka({ ...options, folder, port: 0 });
+  const { address } = broker;
+  const kill = async () => {
+    await broker?.close();
+    broker = undefined;
+  };
+  return {
+    ...clientsOf(address),
+    kill,
+    restart: async () => {
+      broker = await startEmbeddedKafka({
+        ...options,
+        folder,
+        port: Number(address.split(":")[1]),
+      });
+    },
+    close: async () => {
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

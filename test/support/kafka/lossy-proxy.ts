@@ -1,0 +1,63 @@
+/**
+ * A proxy before a broker that loses answers: the broker gets the request, the client gets nothing but
+ * the end of its connection.
+ */
+
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { LOOPBACK } from "../../../local/ports.ts";
+
+export interface LossyProxy {
+  /** Loses the answer to the next request of this kind (`PRODUCE`). */
+  loseNext(apiKey: number): void;
+  /** How many answers it lost. */
+  lost(): number;
+  close(): Promise<void>;
+}
+
+export const PRODUCE = 0;
+
+/** @param port that clients connect to. @param target port of the broker. */
+export async function startLossyProxy(options: {
+  readonly port: number;
+  readonly target: number;
+}): Promise<LossyProxy> {
+  let toLose: number | undefined;
+  let lost = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const broker = connect(options.target, LOOPBACK);
+    for (const socket of [client, broker])
+      sockets.add(
+        socket
+          .on("error", () => {})
+          .on("close", () => [client, broker].forEach((one) => one.destroy())),
+      );
+    let isLosing = false;
+    // Clients of ours send each request in one piece, small enough to come in one.
+    client.on("data", (chunk) => {
+      if (toLose !== undefined && chunk.length > 6 && chunk.readInt16BE(4) === toLose) {
+        [toLose, isLosing] = [undefined, true];
+      }
+      broker.write(chunk);
+    });
+    broker.on("data", (chunk) => {
+      if (isLosing) {
+        lost += 1;
+        client.destroy();
+      } else client.write(chunk);
+    });
+  });
+  server.listen(options.port, LOOPBACK);
+  await once(server, "listening");
+  return {
+    loseNext: (apiKey) => {
+      toLose = apiKey;
+    },
+    lost: () => lost,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
