@@ -7,8 +7,9 @@ import type { Config } from "./config.ts";
 import { openDynamoDb } from "./dynamodb-client.ts";
 import { ServiceError } from "./errors.ts";
 import { openDynamoDbLedger } from "./metrics/dynamodb-ledger.ts";
-import { refuseWindows, type Ledger, type Windows } from "./metrics/ledger.ts";
+import type { Ledger, Windows } from "./metrics/ledger.ts";
 import { openPushgateway, type Pushgateway } from "./metrics/pushgateway.ts";
+import { windowsFault } from "./windows.ts";
 
 export interface Aggregation {
   readonly service: string;
@@ -25,8 +26,8 @@ export interface Aggregation {
  */
 export function openAggregation(config: Config): Aggregation {
   const { service, dynamodb, metrics } = config;
-  const problem = refuseWindows(metrics.windows);
-  if (problem !== undefined) throw new ServiceError("INVALID_CONFIG", problem);
+  const fault = windowsFault(config);
+  if (fault !== undefined) throw new ServiceError("INVALID_CONFIG", fault);
   const clients = new Map<string, Pushgateway>();
   const open = (url: string): Pushgateway => {
     const known = clients.get(url) ?? openPushgateway({ ...metrics, url });

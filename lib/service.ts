@@ -12,11 +12,12 @@ import { openEnvironment } from "./metrics/environment.ts";
 import type { LabelSet } from "./metrics/family.ts";
 import type { MetricsClient } from "./metrics/metrics-client.ts";
 import { openFlusher } from "./metrics/flusher.ts";
-import { DEFAULT_LEASE } from "./metrics/pusher.ts";
+import { DEFAULT_LEASE, type PushTarget } from "./metrics/pusher.ts";
 import { openPushgateway } from "./metrics/pushgateway.ts";
 import { adaptive, everyInvocation } from "./metrics/strategy.ts";
 import { withMetrics, type MeasuredHandler } from "./metrics/with-metrics.ts";
 import { routesOf, TEMPLATES } from "./routes.ts";
+import { windowsFault } from "./windows.ts";
 
 /** What a request's responder has to hand. */
 export interface Invocation {
@@ -36,12 +37,8 @@ export type ScheduledHandler = (event: unknown, context: Context) => Promise<voi
 /** The configuration of this process, read once. */
 export const config = loadConfig();
 
-/** The Pushgateways that environments push to and scrapes read from. */
-export const pushgateways = config.metrics.pushgateways.map((url) =>
-  openPushgateway({ url, ...config.metrics }),
-);
-
 const log = createLog({ level: config.logLevel, fields: { service: config.service } });
+const targets = openTargets();
 
 /**
  * Makes the Lambda handler of an HTTP function.
@@ -84,6 +81,20 @@ export function scheduledFunction(
   );
 }
 
+/**
+ * Where environments push to: the Pushgateways, or nowhere when the times could retire one that
+ * lives. A wrong count is worse than none, and neither may keep a request from its answer.
+ */
+function openTargets(): PushTarget[] {
+  const { metrics } = config;
+  const fault = windowsFault(config);
+  if (fault === undefined)
+    return metrics.pushgateways.map((url) => openPushgateway({ ...metrics, url }));
+  log.error("metrics are not pushed", { code: "INVALID_CONFIG", detail: fault });
+  const refuse = () => Promise.resolve({ outcome: "refused", detail: fault } as const);
+  return [{ url: "", put: refuse, post: refuse }];
+}
+
 interface FunctionOptions {
   readonly name: string;
   readonly log: Log;
@@ -102,7 +113,7 @@ async function measured<Event, Result>(
     stage: config.stage,
     component: name,
     version: config.version,
-    targets: pushgateways,
+    targets,
     log,
     zeros,
     maxLabelSets,

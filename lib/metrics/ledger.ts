@@ -75,7 +75,7 @@ export function refuseWindows(windows: Windows): string | undefined {
   const least = leaseSeconds + resendSeconds + persistenceSeconds + marginSeconds;
   if (retireAfterSeconds > least && retireAfterSeconds >= LEAST_RETIRE_AFTER_SECONDS)
     return undefined;
-  return `retirement window of ${retireAfterSeconds} s: expected at least ${LEAST_RETIRE_AFTER_SECONDS} s and more than ${least} s (lease + resend + persistence + margin)`;
+  return `expected at least ${LEAST_RETIRE_AFTER_SECONDS} s and more than ${least} s (lease + resend + persistence + margin), not ${retireAfterSeconds} s`;
 }
 
 /** When a group was last pushed; one whose pushes were all refused, when that was. */
