@@ -34,6 +34,8 @@ export type ApiHandler = (
 
 export type ScheduledHandler = (event: unknown, context: Context) => Promise<void>;
 
+export type EventHandler<Event, Result> = (event: Event, context: Context) => Promise<Result>;
+
 /** The configuration of this process, read once. */
 export const config = loadConfig();
 
@@ -79,6 +81,27 @@ export function scheduledFunction(
     { name, log: functionLog, zeros: {} },
     (_event, _context, metrics) => run({ metrics, log: functionLog }),
   );
+}
+
+/**
+ * Makes the Lambda handler of a function that an event source mapping invokes.
+ * @param name as for `apiFunction`.
+ * @param zeros label sets that start at 0, by metric name.
+ */
+export function eventFunction<Event, Result>(
+  name: string,
+  handle: (
+    event: Event,
+    invocation: Invocation & { readonly remainingTimeMs: number },
+  ) => Promise<Result>,
+  zeros: Readonly<Record<string, readonly LabelSet[]>> = {},
+): Promise<EventHandler<Event, Result>> {
+  const functionLog = log.with({ function: name });
+  return measured<Event, Result>({ name, log: functionLog, zeros }, (event, context, metrics) => {
+    const remainingTimeMs = context.getRemainingTimeInMillis();
+    const invocationLog = functionLog.with({ request_id: context.awsRequestId });
+    return handle(event, { metrics, log: invocationLog, remainingTimeMs });
+  });
 }
 
 /**

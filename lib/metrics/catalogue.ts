@@ -60,7 +60,7 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
   {
     name: "kafka_messages_consumed_total",
     type: "counter",
-    help: "Kafka records taken from a topic and dealt with.",
+    help: "Kafka records stored or made dead letters whose offset was let go, so each once unless Kafka was not told.",
     labels: ["topic"],
   },
   {
@@ -90,9 +90,22 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
     buckets: DURATION_SECONDS,
   },
   {
+    name: "kafka_dead_letters_total",
+    type: "counter",
+    help: "Consumed Kafka records that are dead letters, by the topic they came from and reason.",
+    labels: ["topic", "reason"],
+  },
+  {
     name: "kafka_consumer_lag_seconds",
     type: "histogram",
-    help: "Age of a Kafka record when it was dealt with.",
+    help: "Age of a Kafka record when it was consumed, from its own timestamp.",
+    labels: ["topic"],
+    buckets: LAG_SECONDS,
+  },
+  {
+    name: "trade_storage_lag_seconds",
+    type: "histogram",
+    help: "Time from a trade to its being stored, for consumed records.",
     labels: ["topic"],
     buckets: LAG_SECONDS,
   },

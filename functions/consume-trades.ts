@@ -1,0 +1,13 @@
+/**
+ * Records of the trades topic, by Lambda's event source mapping: stored, or made dead letters, or
+ * asked for again.
+ */
+
+import { config, eventFunction } from "../lib/service.ts";
+import { consumingZeros, openTradeConsumer } from "../lib/trade-consumer.ts";
+
+export const handler = await eventFunction(
+  "consume-trades",
+  openTradeConsumer(config),
+  consumingZeros(config),
+);

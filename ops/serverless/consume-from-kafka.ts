@@ -1,0 +1,249 @@
+/**
+ * A plugin of the Serverless Framework: has Kafka invoke consume-trades, where `consumeFrom` says so.
+ * The framework's own `kafka` and `msk` events know neither partial answers nor limits on retries,
+ * are named after the topic, and put permissions into a role that no function here has.
+ */
+
+export interface ConsumeFromKafkaOptions {
+  /** `none`; `kafka`, a cluster of one's own; `msk`, Amazon's. */
+  readonly from: string;
+  /** host:port, separated by commas; of one's own cluster. */
+  readonly brokers: string;
+  /** Of MSK. */
+  readonly clusterArn: string;
+  readonly topic: string;
+  readonly group: string;
+  /** Empty, `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`. */
+  readonly saslMechanism: string;
+  /** Secret with `username` and `password`. */
+  readonly secretArn: string;
+  /** Secret with the `certificate` to trust, of one's own cluster. */
+  readonly caSecretArn: string;
+  /** Of one's own cluster, separated by commas; empty where brokers are reached over the internet. */
+  readonly subnetIds: string;
+  readonly securityGroupIds: string;
+  readonly batchSize: number | string;
+  readonly batchWindowSeconds: number | string;
+  readonly maxRetries: number | string;
+  readonly maxAgeSeconds: number | string;
+  readonly maxPollers: number | string;
+}
+
+interface Resource {
+  readonly Type: string;
+  readonly [name: string]: unknown;
+}
+
+type Resources = Record<string, Resource>;
+
+interface Serverless {
+  readonly service: {
+    readonly custom: { readonly consumeFromKafka: ConsumeFromKafkaOptions };
+    readonly provider: {
+      readonly compiledCloudFormationTemplate: { readonly Resources: Resources };
+    };
+  };
+  readonly classes: { readonly Error: new (message: string, code: string) => Error };
+}
+
+const FUNCTION = "ConsumeDashtradesLambdaFunction";
+const ROLE = "ConsumeDashtradesIamRoleLambdaExecution";
+
+export default class ConsumeFromKafka {
+  readonly hooks: Readonly<Record<string, () => void>>;
+
+  constructor({ service, classes }: Serverless) {
+    this.hooks = {
+      // After the roles: their plugin would have the mapping wait for its role alone.
+      "before:package:finalize": () => {
+        const options = service.custom.consumeFromKafka;
+        const fault = faultOf(options);
+        if (fault !== undefined) throw new classes.Error(fault, "CONSUME_FROM_KAFKA");
+        Object.assign(
+          service.provider.compiledCloudFormationTemplate.Resources,
+          kafkaResources(options),
+        );
+      },
+    };
+  }
+}
+
+/** What is wrong with the parameters, as a sentence; undefined when nothing is. */
+export function faultOf(options: ConsumeFromKafkaOptions): string | undefined {
+  const { from, brokers, clusterArn, saslMechanism, secretArn } = options;
+  if (from === "none") return undefined;
+  if (from !== "kafka" && from !== "msk")
+    return `consumeFrom: expected none, kafka or msk, and not ${JSON.stringify(from)}.`;
+  if (from === "kafka" && brokers === "")
+    return "kafkaBrokers: expected host:port, separated by commas, since consumeFrom is kafka.";
+  if (from === "msk" && !CLUSTER_ARN.test(clusterArn))
+    return "kafkaClusterArn: expected arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/ID, since consumeFrom is msk.";
+  if (saslMechanism !== "" && secretArn === "")
+    return "kafkaSecretArn: expected the secret with username and password, since kafkaSaslMechanism is set.";
+  if (from === "msk" && !["", "SCRAM-SHA-512"].includes(saslMechanism))
+    return "kafkaSaslMechanism: expected SCRAM-SHA-512 or nothing, since MSK knows no other.";
+  return undefined;
+}
+
+/** All that it takes: the mapping, what its role has to be allowed, where given up batches go. */
+export function kafkaResources(options: ConsumeFromKafkaOptions): Resources {
+  if (options.from === "none") return {};
+  return {
+    UndeliveredTradesBucket: bucket(),
+    ConsumeFromKafkaPolicy: policy(options),
+    ConsumeFromKafkaMapping: mapping(options),
+  };
+}
+
+const CLUSTER_ARN = /^arn:aws[a-z-]*:kafka:[a-z0-9-]+:\d{12}:cluster\/[^/]+\/[^/]+$/;
+
+/** Each object holds a batch's whole event: nothing is lost, and it can be handed in again. */
+function bucket(): Resource {
+  return {
+    Type: "AWS::S3::Bucket",
+    DeletionPolicy: "Retain",
+    UpdateReplacePolicy: "Retain",
+    Properties: {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          { ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } },
+        ],
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    },
+  };
+}
+
+/** Event source mappings act with the function's role. */
+function policy(options: ConsumeFromKafkaOptions): Resource {
+  const statements = [
+    allow("s3:PutObject", { "Fn::Sub": "${UndeliveredTradesBucket.Arn}/*" }),
+    allow("s3:ListBucket", { "Fn::GetAtt": ["UndeliveredTradesBucket", "Arn"] }),
+    ...[options.secretArn, options.caSecretArn]
+      .filter((arn) => arn !== "")
+      .map((arn) => allow("secretsmanager:GetSecretValue", arn)),
+    ...(isInVpc(options) ? [allow(NETWORK_ACTIONS, "*")] : []),
+    ...(options.from === "msk" ? clusterStatements(options) : []),
+  ];
+  return {
+    Type: "AWS::IAM::Policy",
+    Properties: {
+      PolicyName: "consume-from-kafka",
+      Roles: [{ Ref: ROLE }],
+      PolicyDocument: { Version: "2012-10-17", Statement: statements },
+    },
+  };
+}
+
+/** None of these can be limited to a resource. */
+const NETWORK_ACTIONS = [
+  "ec2:CreateNetworkInterface",
+  "ec2:DeleteNetworkInterface",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSecurityGroups",
+  "ec2:DescribeSubnets",
+  "ec2:DescribeVpcs",
+];
+
+function isInVpc({ from, subnetIds }: ConsumeFromKafkaOptions): boolean {
+  return from === "msk" || subnetIds !== "";
+}
+
+/** Without a secret it is IAM that lets readers into MSK. */
+function clusterStatements({ clusterArn, topic, group, secretArn }: ConsumeFromKafkaOptions) {
+  const resource = (kind: string, name: string) =>
+    `${clusterArn.replace(":cluster/", `:${kind}/`)}/${name}`;
+  const asReader = [
+    allow(
+      ["kafka-cluster:Connect", "kafka-cluster:DescribeClusterDynamicConfiguration"],
+      clusterArn,
+    ),
+    allow(["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"], resource("topic", topic)),
+    allow(["kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"], resource("group", group)),
+  ];
+  return [
+    allow(
+      ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"],
+      clusterArn,
+    ),
+    ...(secretArn === "" ? asReader : []),
+  ];
+}
+
+function allow(Action: string | readonly string[], Resource: unknown) {
+  return { Effect: "Allow", Action, Resource };
+}
+
+function mapping(options: ConsumeFromKafkaOptions): Resource {
+  const { topic, batchSize, batchWindowSeconds, maxRetries, maxAgeSeconds, maxPollers } = options;
+  return {
+    Type: "AWS::Lambda::EventSourceMapping",
+    // What its role may not do is refused when it is made.
+    DependsOn: "ConsumeFromKafkaPolicy",
+    Properties: {
+      FunctionName: { "Fn::GetAtt": [FUNCTION, "Arn"] },
+      ...source(options),
+      SourceAccessConfigurations: accessOf(options),
+      Topics: [topic],
+      StartingPosition: "TRIM_HORIZON",
+      BatchSize: Number(batchSize),
+      MaximumBatchingWindowInSeconds: Number(batchWindowSeconds),
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: Number(maxRetries),
+      MaximumRecordAgeInSeconds: Number(maxAgeSeconds),
+      DestinationConfig: {
+        OnFailure: { Destination: { "Fn::GetAtt": ["UndeliveredTradesBucket", "Arn"] } },
+      },
+      // Lambda has retry limits and partial answers for Kafka in its provisioned mode.
+      ProvisionedPollerConfig: { MinimumPollers: 1, MaximumPollers: Number(maxPollers) },
+    },
+  };
+}
+
+function source({ from, brokers, clusterArn, group }: ConsumeFromKafkaOptions) {
+  if (from === "msk")
+    return {
+      EventSourceArn: clusterArn,
+      AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: group },
+    };
+  return {
+    SelfManagedEventSource: { Endpoints: { KafkaBootstrapServers: split(brokers) } },
+    SelfManagedKafkaEventSourceConfig: { ConsumerGroupId: group },
+  };
+}
+
+const AUTH_TYPES: Readonly<Record<string, string>> = {
+  PLAIN: "BASIC_AUTH",
+  "SCRAM-SHA-256": "SASL_SCRAM_256_AUTH",
+  "SCRAM-SHA-512": "SASL_SCRAM_512_AUTH",
+};
+
+function accessOf(options: ConsumeFromKafkaOptions): { Type: string; URI: string }[] {
+  const { from, saslMechanism, secretArn, caSecretArn, subnetIds, securityGroupIds } = options;
+  const auth = AUTH_TYPES[saslMechanism];
+  const ofSecret = auth === undefined ? [] : [{ Type: auth, URI: secretArn }];
+  // MSK says itself where it is and whom to trust.
+  if (from === "msk") return ofSecret;
+  return [
+    ...ofSecret,
+    ...(caSecretArn === "" ? [] : [{ Type: "SERVER_ROOT_CA_CERTIFICATE", URI: caSecretArn }]),
+    ...split(subnetIds).map((id) => ({ Type: "VPC_SUBNET", URI: `subnet:${id}` })),
+    ...split(securityGroupIds).map((id) => ({
+      Type: "VPC_SECURITY_GROUP",
+      URI: `security_group:${id}`,
+    })),
+  ];
+}
+
+function split(list: string): string[] {
+  return list
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
