@@ -1,23 +1,20 @@
 /**
- * The composition root: what every function is made of, put together once in the init phase.
+ * The composition root: what every function of this service is made of, put together once in the init
+ * phase.
  */
 
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
-import { loadConfig } from "./config.ts";
 import { type Exchange, handleHttp } from "./http/handle.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { HttpResponse } from "./http/response.ts";
-import { createLog, type Log } from "./log.ts";
-import { openEnvironment } from "./metrics/environment.ts";
+import type { Log } from "./log.ts";
+import { measured } from "./measured.ts";
 import type { LabelSet } from "./metrics/family.ts";
 import type { MetricsClient } from "./metrics/metrics-client.ts";
-import { openFlusher } from "./metrics/flusher.ts";
-import { DEFAULT_LEASE, type PushTarget } from "./metrics/pusher.ts";
-import { openPushgateway } from "./metrics/pushgateway.ts";
-import { adaptive, everyInvocation } from "./metrics/strategy.ts";
-import { withMetrics, type MeasuredHandler } from "./metrics/with-metrics.ts";
 import { routesOf, TEMPLATES } from "./routes.ts";
-import { windowsFault } from "./windows.ts";
+import { config, log } from "./this-process.ts";
+
+export { config };
 
 /** What a request's responder has to hand. */
 export interface Invocation {
@@ -36,12 +33,6 @@ export type ScheduledHandler = (event: unknown, context: Context) => Promise<voi
 
 export type EventHandler<Event, Result> = (event: Event, context: Context) => Promise<Result>;
 
-/** The configuration of this process, read once. */
-export const config = loadConfig();
-
-const log = createLog({ level: config.logLevel, fields: { service: config.service } });
-const targets = openTargets();
-
 /**
  * Makes the Lambda handler of an HTTP function.
  * @param name the function's name in `serverless.yml`, and `component` in the metrics.
@@ -55,7 +46,7 @@ export function apiFunction(
   const functionLog = log.with({ function: name });
   const zeros = { ...requestZeros(name), ...queryZeros(name), ...more };
   return measured<APIGatewayProxyEvent, APIGatewayProxyResult>(
-    { name, log: functionLog, zeros },
+    name,
     (event, context, metrics) =>
       handleHttp(
         event,
@@ -68,6 +59,7 @@ export function apiFunction(
         },
         (request, log) => respond(request, { metrics, log }),
       ),
+    { log: functionLog, zeros },
   );
 }
 
@@ -78,8 +70,9 @@ export function scheduledFunction(
 ): Promise<ScheduledHandler> {
   const functionLog = log.with({ function: name });
   return measured<unknown, void>(
-    { name, log: functionLog, zeros: {} },
+    name,
     (_event, _context, metrics) => run({ metrics, log: functionLog }),
+    { log: functionLog },
   );
 }
 
@@ -97,65 +90,15 @@ export function eventFunction<Event, Result>(
   zeros: Readonly<Record<string, readonly LabelSet[]>> = {},
 ): Promise<EventHandler<Event, Result>> {
   const functionLog = log.with({ function: name });
-  return measured<Event, Result>({ name, log: functionLog, zeros }, (event, context, metrics) => {
-    const remainingTimeMs = context.getRemainingTimeInMillis();
-    const invocationLog = functionLog.with({ request_id: context.awsRequestId });
-    return handle(event, { metrics, log: invocationLog, remainingTimeMs });
-  });
-}
-
-/**
- * Where environments push to: the Pushgateways, or nowhere when the times could retire one that
- * lives. A wrong count is worse than none, and neither may keep a request from its answer.
- */
-function openTargets(): PushTarget[] {
-  const { metrics } = config;
-  const fault = windowsFault(config);
-  if (fault === undefined)
-    return metrics.pushgateways.map((url) => openPushgateway({ ...metrics, url }));
-  log.error("metrics are not pushed", { code: "INVALID_CONFIG", detail: fault });
-  const refuse = () => Promise.resolve({ outcome: "refused", detail: fault } as const);
-  return [{ url: "", put: refuse, post: refuse }];
-}
-
-interface FunctionOptions {
-  readonly name: string;
-  readonly log: Log;
-  /** Label sets that start at 0, by metric name. */
-  readonly zeros: Readonly<Record<string, readonly LabelSet[]>>;
-}
-
-/** Gives a function its metrics; awaited in the init phase, when an extension may register. */
-async function measured<Event, Result>(
-  { name, log, zeros }: FunctionOptions,
-  handler: MeasuredHandler<Event, Result>,
-): Promise<(event: Event, context: Context) => Promise<Result>> {
-  const { maxLabelSets, isStrict, pushTimeoutMs, windows, flushIntervalMs } = config.metrics;
-  const environment = openEnvironment({
-    service: config.service,
-    stage: config.stage,
-    component: name,
-    version: config.version,
-    targets,
-    log,
-    zeros,
-    maxLabelSets,
-    isStrict,
-    pushTimeoutMs,
-    lease: {
-      leaseMs: windows.leaseSeconds * 1_000,
-      resendMs: windows.resendSeconds * 1_000,
-      maxAgeMs: DEFAULT_LEASE.maxAgeMs,
+  return measured<Event, Result>(
+    name,
+    (event, context, metrics) => {
+      const remainingTimeMs = context.getRemainingTimeInMillis();
+      const invocationLog = functionLog.with({ request_id: context.awsRequestId });
+      return handle(event, { metrics, log: invocationLog, remainingTimeMs });
     },
-  });
-  const intervalMs = flushIntervalMs;
-  const flusher = await openFlusher({
-    environment,
-    strategy: config.metrics.strategy === "adaptive" ? adaptive({ intervalMs }) : everyInvocation,
-    ...config.lambda,
-    intervalMs,
-  });
-  return withMetrics(environment, flusher, handler);
+    { log: functionLog, zeros },
+  );
 }
 
 /** Templates and enumerations only, so that no caller can make label sets. */

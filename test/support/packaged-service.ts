@@ -110,7 +110,8 @@ async function invokeBundle(
   return JSON.parse(stdout.split("\n").at(-1) ?? "") as unknown[];
 }
 
-async function readZip(path: string): Promise<ReadonlyMap<string, Buffer>> {
+/** Files in a zip, by path. */
+export async function readZip(path: string): Promise<ReadonlyMap<string, Buffer>> {
   const zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false });
   const files = new Map<string, Buffer>();
   try {

@@ -1,0 +1,1 @@
+export { handler } from "k2-trades/retire-environments";
