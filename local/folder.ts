@@ -11,6 +11,10 @@ export interface LocalFolder {
   /** The database engine's own files. */
   readonly dynamodb: string;
   readonly pushgateway: string;
+  /** The embedded broker's topics. */
+  readonly kafka: string;
+  /** Batches of Kafka's records that were given up. */
+  readonly undelivered: string;
   readonly prometheus: string;
   readonly logs: string;
   /** Who runs here now, see `stack-file.ts`. */
@@ -32,6 +36,8 @@ export function localFolder(
     root,
     dynamodb: join(root, "dynamodb"),
     pushgateway: join(root, "pushgateway"),
+    kafka: join(root, "kafka"),
+    undelivered: join(root, "undelivered"),
     prometheus: join(root, "prometheus"),
     logs: join(root, "logs"),
     stackFile: join(root, "stack.json"),

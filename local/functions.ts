@@ -19,6 +19,10 @@ export interface FunctionsOptions {
   readonly ownsDynamodb: boolean;
   /** One URL, or several separated by commas. */
   readonly pushgateway: string;
+  /** `host:port`, several separated by commas. */
+  readonly kafka: string;
+  /** Where functions are invoked by name. */
+  readonly lambdaPort: number;
   /** The caller's environment: variables of the configuration in it hold for the functions. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly onLine: (line: string) => void;
@@ -29,13 +33,18 @@ const START_TIMEOUT_MS = 60_000;
 
 /** Starts them; `untilFunctionsAnswer` says when they can be asked. */
 export async function startFunctions(options: FunctionsOptions): Promise<Child> {
-  const variables = { ...options.variables, PUSHGATEWAY_URL: options.pushgateway };
+  const variables = {
+    ...options.variables,
+    PUSHGATEWAY_URL: options.pushgateway,
+    KAFKA_BROKERS: options.kafka,
+  };
   return startChild({
     name: "the functions",
     command: [process.execPath, SERVERLESS, "offline", "start", ...(await paramsFor(variables))],
     cwd: PROJECT,
     environment: {
       PORT: String(options.port),
+      LAMBDA_PORT: String(options.lambdaPort),
       DYNAMODB_ENDPOINT: options.dynamodb,
       // From the second start on, the tools' own code is not compiled again.
       NODE_COMPILE_CACHE: join(options.folder.root, "compiled"),

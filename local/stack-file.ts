@@ -17,6 +17,8 @@ export interface Servers {
   readonly ownsDynamodb: boolean;
   /** One URL, or several separated by commas. */
   readonly pushgateway: string;
+  /** `host:port`, several separated by commas. */
+  readonly kafka: string;
   /** Absent where none is installed. */
   readonly prometheus?: string;
   readonly table: string;

@@ -6,8 +6,10 @@ import { openTrades, startDatabase } from "./database.ts";
 import { startAnyPushgateway } from "./find-pushgateway.ts";
 import { shortPath, type LocalFolder } from "./folder.ts";
 import { startFunctions, untilFunctionsAnswer } from "./functions.ts";
+import { startTradesSource } from "./event-source/trades-source.ts";
 import { useGivenDatabase } from "./given-database.ts";
 import { openGateway } from "./gateway.ts";
+import { brokersOf, type LocalKafka, openLocalKafka } from "./local-kafka.ts";
 import { loadSamples } from "./load-samples.ts";
 import { freePort, LOOPBACK } from "./ports.ts";
 import { openPages } from "./pages/pages.ts";
@@ -20,7 +22,10 @@ import { loadConfig, type Config } from "../lib/config.ts";
 export interface StackOptions {
   readonly folder: LocalFolder;
   readonly port: number;
-  /** The process's environment: `DYNAMODB_ENDPOINT` and `PUSHGATEWAY_URL` replace parts of the stack. */
+  /**
+   * The process's environment: `DYNAMODB_ENDPOINT`, `PUSHGATEWAY_URL` and `KAFKA_BROKERS` replace
+   * parts of the stack.
+   */
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly print: (line: string) => void;
   /** Stops a start. */
@@ -34,6 +39,7 @@ export interface Stack {
   /** For people: what each is and where its data is. */
   readonly database: string;
   readonly pushgateway: string;
+  readonly kafka: string;
   readonly prometheus: string;
   /** Day of the sample trades, `YYYY-MM-DD`, when there are some. */
   readonly sampleDate?: string;
@@ -55,19 +61,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ...options,
     ...servers,
     port: place.functionsPort,
+    lambdaPort: place.lambdaPort,
     onLine: showRequests({ print: options.print }),
   });
   options.resources.defer(async () => functions.end());
   const opening = Promise.all([
     openDatabase({ ...options, backing, config, port: place.dynamodbPort }),
     openPushgateway({ ...options, backing, port: place.pushgatewayPort }),
+    openKafka({ ...options, backing, config, port: place.kafkaPort }),
   ]);
   const isWanted = opening.then(([{ isNew }]) => isNew);
   const samples = loadSampleDay({ ...options, servers, config, isWanted });
   // It fails with the database, whose error is the one that is told.
   samples.catch(() => {});
   const stopped = AbortSignal.any([options.signal, functions.died]);
-  const [database, pushgateway] = await until(opening, stopped);
+  const [database, pushgateway, kafka] = await until(opening, stopped);
   const parts = AbortSignal.any([...database.died, ...pushgateway.died, functions.died]);
   const [sampleDate, prometheus] = await until(
     Promise.all([
@@ -78,6 +86,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     AbortSignal.any([options.signal, parts]),
   );
   await openDoor({ ...options, config, place, prometheus });
+  consumeTrades({ ...options, config, kafka, lambdaPort: place.lambdaPort });
   const died = AbortSignal.any([parts, ...prometheus.died]);
   return {
     servers: {
@@ -86,6 +95,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     },
     database: database.what,
     pushgateway: pushgateway.what,
+    kafka: kafka.what,
     prometheus: prometheus.what,
     ...(sampleDate === undefined ? {} : { sampleDate }),
     died,
@@ -97,13 +107,15 @@ interface Places {
   readonly functionsPort: number;
   readonly dynamodbPort: number;
   readonly pushgatewayPort: number;
+  readonly kafkaPort: number;
+  readonly lambdaPort: number;
 }
 
 /** Chosen before anything starts, so that the parts can start side by side. */
 async function choosePlaces(options: StackOptions, config: Config): Promise<Places> {
-  const [functionsPort = 0, dynamodbPort = 0, pushgatewayPort = 0] = await Promise.all(
-    Array.from({ length: 3 }, async () => freePort()),
-  );
+  const ports = await Promise.all(Array.from({ length: 5 }, async () => freePort()));
+  const [functionsPort = 0, lambdaPort = 0, dynamodbPort = 0, pushgatewayPort = 0, kafkaPort = 0] =
+    ports;
   const { TableName: table = "" } = await readTradesTable("dev");
   const { endpoint } = config.dynamodb;
   const servers: Servers = {
@@ -111,9 +123,10 @@ async function choosePlaces(options: StackOptions, config: Config): Promise<Plac
     dynamodb: endpoint ?? `http://${LOOPBACK}:${dynamodbPort}`,
     ownsDynamodb: endpoint === undefined,
     pushgateway: options.variables["PUSHGATEWAY_URL"] || `http://${LOOPBACK}:${pushgatewayPort}`,
+    kafka: brokersOf({ kafka: config.kafka, port: kafkaPort }).join(","),
     table,
   };
-  return { servers, functionsPort, dynamodbPort, pushgatewayPort };
+  return { servers, functionsPort, lambdaPort, dynamodbPort, pushgatewayPort, kafkaPort };
 }
 
 /** A part of the stack, whether it was started here or given. */
@@ -149,6 +162,33 @@ async function openPushgateway(options: PartOptions): Promise<Part> {
   const own = await startAnyPushgateway({ folder, port, path: variables["PATH"] });
   backing.defer(async () => own.close());
   return { what: own.what, died: own.child === undefined ? [] : [own.child.died] };
+}
+
+async function openKafka(options: PartOptions & { readonly config: Config }): Promise<LocalKafka> {
+  const { folder, port, backing } = options;
+  const { kafka } = options.config;
+  const opened = await openLocalKafka({ kafka, folder: folder.kafka, port });
+  backing.defer(async () => opened.close());
+  return opened;
+}
+
+/** Ended before the functions are, so that what is under way is finished. */
+function consumeTrades(
+  options: StackOptions & {
+    readonly config: Config;
+    readonly kafka: LocalKafka;
+    readonly lambdaPort: number;
+  },
+): void {
+  const { folder, print, lambdaPort, resources } = options;
+  const source = startTradesSource({
+    kafka: options.kafka.options,
+    topic: options.config.kafka.topics.trades,
+    lambdaPort,
+    undelivered: folder.undelivered,
+    print,
+  });
+  resources.defer(async () => source.close());
 }
 
 async function openPrometheus(

@@ -9,7 +9,7 @@ import { portProblem } from "./ports.ts";
 import { startStack, type Stack } from "./stack.ts";
 import { lockStack, type StackFile, type StackLock } from "./stack-file.ts";
 
-const HELP = `Runs the whole stack on this machine: API, DynamoDB, Pushgateway, and a day of sample trades.
+const HELP = `Runs the whole stack on this machine: API, DynamoDB, Pushgateway, Kafka, and a day of sample trades.
 
   npm start
 
@@ -17,11 +17,24 @@ Environment:
   PORT                port of the API; default 8000. All other ports are found free.
   DYNAMODB_ENDPOINT   use this DynamoDB instead of an own one
   PUSHGATEWAY_URL     use this Pushgateway instead of an own one; several, separated by commas
+  KAFKA_BROKERS       use these brokers instead of an own one; host:port, separated by commas
   LOCAL_DIR           where the data is kept; default .local
 and the service's own configuration. Ctrl-C ends it all; the data stays.
 `;
 
 const DEFAULT_PORT = 8_000;
+
+/** What a publisher has to say of a trade. */
+const EXAMPLE_TRADE = {
+  trade_id: "1",
+  symbol: "BTCUSDT",
+  exchange: "DEMO",
+  asset_class: "CRYPTO",
+  timestamp: "2026-11-24T09:30:00.000001Z",
+  price: "96000.5",
+  quantity: "0.25",
+  currency: "USDT",
+};
 
 await runCommand("npm start --", main, EXIT.partly);
 // A part that hangs must not keep a stack alive that has ended.
@@ -107,12 +120,14 @@ function describeStack(
     `  curl "${url}/trades?limit=10"`,
     ...summary,
     `  curl ${url}/metrics`,
+    `  curl -H "content-type: application/json" -d '${JSON.stringify(EXAMPLE_TRADE)}' ${url}/trades`,
     "",
     `  Dashboard    ${url}/dashboard`,
     `  Reference    ${url}/reference`,
     `  API          ${servers.url}`,
     `  DynamoDB     ${servers.dynamodb}  table ${servers.table}, ${stack.database}`,
     `  Pushgateway  ${servers.pushgateway}  ${stack.pushgateway}`,
+    `  Kafka        ${servers.kafka}  ${stack.kafka}`,
     `  Prometheus   ${servers.prometheus === undefined ? "" : `${servers.prometheus}  `}${stack.prometheus}`,
     `  Logs         ${shortPath(context.folder.logs)}`,
     "",

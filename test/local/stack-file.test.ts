@@ -13,6 +13,7 @@ const servers: Servers = {
   dynamodb: "http://127.0.0.1:8001",
   ownsDynamodb: true,
   pushgateway: "http://127.0.0.1:9091",
+  kafka: "127.0.0.1:9092",
   table: "k2-trades-dev",
 };
 
