@@ -97,7 +97,8 @@ async function sendOne(url: string, request: VisitRequest, tally: TrafficTally):
   const sentAt = performance.now();
   let status = 0;
   try {
-    const response = await fetch(url + path, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const response = await fetch(url + path, { signal, ...posted(request) });
     const text = await response.text();
     status = response.status;
     return expected.includes(status) ? JSON.parse(text) : undefined;
@@ -111,6 +112,12 @@ async function sendOne(url: string, request: VisitRequest, tally: TrafficTally):
       if (status !== 0) note(tally, `${path}: status ${status}, expected ${expected.join(" or ")}`);
     }
   }
+}
+
+function posted({ body }: VisitRequest): RequestInit {
+  if (body === undefined) return {};
+  const headers = { "content-type": "application/json" };
+  return { method: "POST", headers, body: JSON.stringify(body) };
 }
 
 function count(

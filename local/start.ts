@@ -3,6 +3,7 @@
  */
 
 import { once } from "node:events";
+import { EXAMPLE_TRADE } from "./example-trade.ts";
 import { localFolder, shortPath, type LocalFolder } from "./folder.ts";
 import { EXIT, parseOptions, runCommand, UsageError } from "./options.ts";
 import { portProblem } from "./ports.ts";
@@ -23,18 +24,6 @@ and the service's own configuration. Ctrl-C ends it all; the data stays.
 `;
 
 const DEFAULT_PORT = 8_000;
-
-/** What a publisher has to say of a trade. */
-const EXAMPLE_TRADE = {
-  trade_id: "1",
-  symbol: "BTCUSDT",
-  exchange: "DEMO",
-  asset_class: "CRYPTO",
-  timestamp: "2026-11-24T09:30:00.000001Z",
-  price: "96000.5",
-  quantity: "0.25",
-  currency: "USDT",
-};
 
 await runCommand("npm start --", main, EXIT.partly);
 // A part that hangs must not keep a stack alive that has ended.
@@ -121,6 +110,7 @@ function describeStack(
     ...summary,
     `  curl ${url}/metrics`,
     `  curl -H "content-type: application/json" -d '${JSON.stringify(EXAMPLE_TRADE)}' ${url}/trades`,
+    `  curl "${url}/trades?symbol=${EXAMPLE_TRADE.symbol}"`,
     "",
     `  Dashboard    ${url}/dashboard`,
     `  Reference    ${url}/reference`,

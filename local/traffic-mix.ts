@@ -2,6 +2,7 @@
  * What visitors of the API do: each kind of visit is one request or a few that follow each other.
  */
 
+import { EXAMPLE_TRADE, makeExampleTrade } from "./example-trade.ts";
 import { UsageError } from "./options.ts";
 import type { Random } from "./random.ts";
 
@@ -13,12 +14,14 @@ export interface Sights {
 
 /** One request of a visit. */
 export interface VisitRequest {
-  /** As the metrics name it: `/summary/{symbol}/{date}`. */
+  /** As the metrics name it: `/summary/{symbol}/{date}`; what is posted apart from it. */
   readonly route: string;
   /** With its query, after the base URL. */
   readonly path: string;
   /** Statuses that are right. */
   readonly expected: readonly number[];
+  /** Posted as JSON; absent: a GET. */
+  readonly body?: unknown;
 }
 
 /** Sends a request; answers its JSON body, or `undefined` when the traffic is over or it failed. */
@@ -33,6 +36,7 @@ const KINDS = {
   page: { share: 15, visit: visitPages },
   symbols: { share: 10, visit: visitSymbols },
   summary: { share: 10, visit: visitSummary },
+  publish: { share: 10, visit: visitPublish },
   health: { share: 2, visit: visitHealth },
   errors: { share: 3, visit: visitError },
 } as const satisfies Record<string, { share: number; visit: Visit }>;
@@ -127,6 +131,15 @@ async function visitSummary(send: Send, sights: Sights, random: Random): Promise
   await send(ok("/summary/{symbol}/{date}", `/summary/${encodeURIComponent(symbol)}/${date}`));
 }
 
+/** Publishes a trade, or as many as a feed hands over at once. */
+async function visitPublish(send: Send, _sights: Sights, random: Random): Promise<void> {
+  const trades = Array.from({ length: random.pick([1, 1, 1, 5, 20]) }, () =>
+    makeExampleTrade(random),
+  );
+  const body = trades.length === 1 ? trades[0] : trades;
+  await send({ route: "POST /trades", path: "/trades", expected: [202], body });
+}
+
 async function visitHealth(send: Send): Promise<void> {
   await send(ok("/health", "/health"));
 }
@@ -138,6 +151,12 @@ const MISTAKES: readonly VisitRequest[] = [
   { route: "/trades", path: "/trades?cursor=torn", expected: [400] },
   { route: "/summary/{symbol}/{date}", path: "/summary/BTCUSDT/2009-01-03", expected: [404] },
   { route: "unmatched", path: "/trade", expected: [404] },
+  {
+    route: "POST /trades",
+    path: "/trades",
+    expected: [400],
+    body: { ...EXAMPLE_TRADE, price: 1.5 },
+  },
 ];
 
 async function visitError(send: Send, _sights: Sights, random: Random): Promise<void> {

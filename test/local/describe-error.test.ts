@@ -14,6 +14,11 @@ describe("an error in a few words", () => {
       Object.assign(new Error(""), { code: "ECONNREFUSED" }),
       "ECONNREFUSED",
     ],
+    [
+      "the last of its parts' messages",
+      new AggregateError([new Error("refused once"), new Error("refused again")], "failed twice"),
+      "refused again",
+    ],
     ["its name, where there is nothing else", new TypeError(""), "TypeError"],
     ["what was thrown, where it is no error", "oops", "oops"],
   ])("is %s", (_fact, error, words) => {

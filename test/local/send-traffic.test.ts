@@ -37,6 +37,7 @@ const working: RequestListener = (request, response) => {
     response.statusCode =
       request.url === "/trade" ? 404 : /limit=0|torn|yesterday/.test(request.url ?? "") ? 400 : 200;
     if (request.url?.includes("2009")) response.statusCode = 404;
+    if (request.method === "POST") response.statusCode = 202;
     response.end(JSON.stringify({ symbols: [], next_cursor: null }));
   }, 5);
 };
@@ -44,7 +45,7 @@ const working: RequestListener = (request, response) => {
 function options(url: string, more: Partial<TrafficOptions> = {}): TrafficOptions {
   return {
     url,
-    mix: parseMix("list,symbol,page,symbols,summary,health,errors"),
+    mix: parseMix("list,symbol,page,symbols,summary,publish,health"),
     rate: 10_000,
     seconds: 60,
     requests: 300,

@@ -30,7 +30,8 @@ async function startIn(localDir: string): Promise<{ stack: Run; note: StackFile;
 }
 
 function portsOf({ servers }: StackFile): number[] {
-  return [servers?.url, servers?.dynamodb, servers?.pushgateway].map((url) =>
+  const kafka = `tcp://${servers?.kafka}`;
+  return [servers?.url, servers?.dynamodb, servers?.pushgateway, kafka].map((url) =>
     Number(new URL(url ?? "").port),
   );
 }
@@ -73,13 +74,40 @@ describe("a stack started for the first time", () => {
     const urls = [...stack.output().matchAll(/^ {2}curl "?(http[^"\s]+)/gm)].map(
       ([, found]) => found ?? "",
     );
-    expect(urls).toHaveLength(3);
+    expect(urls).toHaveLength(4);
     const bodies: string[] = [];
     for (const tried of urls) bodies.push(await (await fetch(tried)).text());
     expect(JSON.parse(bodies[0] ?? "")).toMatchObject({ count: 10 });
     expect(JSON.parse(bodies[1] ?? "")).toMatchObject({ symbol: "BTCUSDT", trade_count: 6_000 });
     expect(bodies[2]).toContain("# TYPE api_requests_total counter");
   });
+
+  it("publishes the trade it says to, stores it, serves it, and counts it once", async () => {
+    const [, body = "", target = ""] = /-d '(\{.+\})' (\S+)/.exec(stack.output()) ?? [];
+    const headers = { "content-type": "application/json" };
+    const posted = await fetch(target, { method: "POST", headers, body });
+    expect([posted.status, await posted.json()]).toMatchObject([202, { count: 1 }]);
+    const { symbol } = JSON.parse(body) as { symbol: string };
+    const page = await vi.waitUntil(
+      async () => {
+        const found = await getJson<Page>(`${url}/trades?symbol=${symbol}`);
+        return found.count > 0 && found;
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+    expect(page.trades).toMatchObject([
+      JSON.parse(body.replaceAll(/"(price|quantity)":"[^"]+",?/g, "")),
+    ]);
+    // It is stored a moment before the function that stored it has ended, and counted it.
+    const counts = await vi.waitUntil(
+      async () => {
+        const found = kafkaCounts(await (await fetch(`${url}/metrics`)).text());
+        return found.consumed > 0 && found;
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+    expect(counts).toEqual({ produced: 1, consumed: 1 });
+  }, 60_000);
 
   it("has a day of sample trades of each symbol, and no other", async () => {
     const { symbols } = await getJson<{ symbols: { symbol: string; trade_count: number }[] }>(
@@ -150,7 +178,7 @@ describe("a stack started for the first time", () => {
       "--rate",
       "100",
       "--mix",
-      "list,symbol,page,symbols,summary,health,errors",
+      "list,symbol,page,symbols,summary,publish,health,errors",
     ]);
     const end = await traffic.ended;
     expect(end).toMatchObject({ code: 0 });
@@ -234,6 +262,15 @@ describe("a stack", () => {
     START_TIMEOUT_MS + 30_000,
   );
 
+  it("does not start with brokers that don't answer, and says so in a line", async () => {
+    const localDir = tempFolder();
+    const [port, kafka] = [await freePort(), `127.0.0.1:${await freePort()}`];
+    const variables = { LOCAL_DIR: localDir, PORT: String(port), KAFKA_BROKERS: kafka };
+    const { code, output } = await run("start", variables).ended;
+    expect(code).toBe(1);
+    expect(output).toContain(`Kafka at ${kafka} can't be used: connect ECONNREFUSED ${kafka}`);
+  }, 60_000);
+
   it.each([
     [
       "in use",
@@ -305,6 +342,16 @@ async function send(
   };
   await Promise.all(Array.from({ length: concurrency }, sender));
   return expected;
+}
+
+/** Messages of the trades topic, as `/metrics` has them. */
+function kafkaCounts(page: string): { produced: number; consumed: number } {
+  const valueOf = (name: string) =>
+    Number(new RegExp(`^${name}\\{[^}]*topic="trades"\\} (\\d+)$`, "m").exec(page)?.[1]);
+  return {
+    produced: valueOf("kafka_messages_produced_total"),
+    consumed: valueOf("kafka_messages_consumed_total"),
+  };
 }
 
 /** `api_requests_total` as `/metrics` has it, by the labels that `send` uses. */

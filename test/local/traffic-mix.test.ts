@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { MAX_TRADES, parseTrades } from "../../lib/trades/parse-trades.ts";
 import { UsageError } from "../../local/options.ts";
 import { randomFrom } from "../../local/random.ts";
 import {
@@ -58,6 +59,7 @@ describe("a visit", () => {
     ["page", /^\/trades\?symbol=BTCUSDT&limit=50(&cursor=abc)?$/, [200]],
     ["symbols", /^\/symbols$/, [200]],
     ["summary", /^\/summary\/BTCUSDT\/2021-01-08$/, [200]],
+    ["publish", /^\/trades$/, [202]],
     ["health", /^\/health$/, [200]],
     ["errors", /^\//, [400, 404]],
   ])(
@@ -70,6 +72,12 @@ describe("a visit", () => {
       }
     },
   );
+
+  it("to publish posts trades that the API takes, each a new one", async () => {
+    const posted = (await requestsOf("publish", 200)).flatMap(({ body }) => body as object);
+    const parsed = parseTrades(posted.slice(0, MAX_TRADES), { now: 0 });
+    expect(new Set(parsed.map(({ trade_id }) => trade_id)).size).toBe(MAX_TRADES);
+  });
 
   it("to pages follows cursors, five pages at most", async () => {
     const requests = await requestsOf("page", 200);
