@@ -7,27 +7,18 @@
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  BatchWriteItemCommand,
-  DynamoDBClient,
-  paginateScan,
-  type AttributeValue,
-} from "@aws-sdk/client-dynamodb";
+import { BatchWriteItemCommand, paginateScan, type AttributeValue } from "@aws-sdk/client-dynamodb";
+import { median, machine, round } from "./figures.ts";
+import { openClient, withDatabase } from "./scratch-database.ts";
 import {
   currencyOfSymbol,
   formatBinanceLine,
   parseBinanceLine,
   symbolOfFileName,
 } from "../local/binance.ts";
-import {
-  LOCAL_CREDENTIALS,
-  openTrades,
-  startDatabase,
-  type OwnDatabase,
-} from "../local/database.ts";
-import { localFolder } from "../local/folder.ts";
+import { openTrades, type OwnDatabase } from "../local/database.ts";
 import { loadFile } from "../local/load-file.ts";
 import { NOTHING_LOADED } from "../local/load-state.ts";
 import { numberOption, parseOptions, runCommand } from "../local/options.ts";
@@ -56,20 +47,30 @@ async function main(argv: readonly string[]): Promise<number> {
   const scratch = mkdtempSync(join(tmpdir(), "k2-bench-"));
   try {
     const path = positionals[0] ?? writeTrades(scratch, trades);
-    console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, Node.js ${process.version}`);
+    console.log(machine());
+    // Once for nothing: the first in a process is slow, whichever it is.
+    const { items } = await withDatabase(scratch, async (database) => load(path, database));
+    await withDatabase(scratch, async (database) => batchWrite(items, database));
     const loads: number[] = [];
     const batches: number[] = [];
     for (let run = 1; run <= runs; run += 1) {
-      const { rate, items } = await withDatabase(scratch, async (database) => load(path, database));
-      loads.push(rate);
-      batches.push(await withDatabase(scratch, async (database) => batchWrite(items, database)));
+      const measureLoad = async () =>
+        loads.push((await withDatabase(scratch, async (database) => load(path, database))).rate);
+      const measureBatches = async () =>
+        batches.push(await withDatabase(scratch, async (database) => batchWrite(items, database)));
+      // In turns first and second, so that a machine that gets busier favours neither.
+      const order = run % 2 === 0 ? [measureLoad, measureBatches] : [measureBatches, measureLoad];
+      for (const measure of order) await measure();
+      const [rate = 0, written = 0] = [loads.at(-1), batches.at(-1)];
       console.log(
-        `run ${run}: load ${round(rate)} trades/s, BatchWriteItem ${round(batches.at(-1))} items/s`,
+        `run ${run}: load ${round(rate)} trades/s, BatchWriteItem ${round(written)} items/s, ` +
+          `ratio ${(rate / written).toFixed(2)}`,
       );
     }
     const [loaded, written] = [median(loads), median(batches)];
+    const ratio = median(loads.map((rate, run) => rate / (batches[run] ?? 0)));
     console.log(`median: load ${round(loaded)} trades/s, BatchWriteItem ${round(written)} items/s`);
-    console.log(`ratio: ${(loaded / written).toFixed(2)}`);
+    console.log(`median ratio: ${ratio.toFixed(2)}`);
     return 0;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -82,20 +83,6 @@ function writeTrades(folder: string, count: number): string {
   const path = join(folder, "BTCUSDT-trades-2026-11-21.csv");
   writeFileSync(path, `${lines.join("\n")}\n`);
   return path;
-}
-
-async function withDatabase<Result>(
-  scratch: string,
-  work: (database: OwnDatabase) => Promise<Result>,
-): Promise<Result> {
-  const folder = mkdtempSync(join(scratch, "database-"));
-  const database = await startDatabase(localFolder({ LOCAL_DIR: folder }));
-  try {
-    return await work(database);
-  } finally {
-    await database.child.end();
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /** Loads the file as `npm run load` does; answers trades a second, and the items these became. */
@@ -154,16 +141,4 @@ async function batchWrite(items: readonly Item[], database: OwnDatabase): Promis
   const seconds = (performance.now() - startedAt) / 1_000;
   client.destroy();
   return items.length / seconds;
-}
-
-function openClient({ endpoint }: OwnDatabase): DynamoDBClient {
-  return new DynamoDBClient({ endpoint, region: "us-east-1", credentials: LOCAL_CREDENTIALS });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-function round(rate = 0): string {
-  return Math.round(rate).toLocaleString("en-US");
 }

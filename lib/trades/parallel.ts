@@ -22,11 +22,3 @@ export async function forEachParallel<T>(
   await Promise.all(Array.from({ length: width }, worker));
   if (failures.length > 0) throw failures[0];
 }
-
-/** Cuts a list into pieces of at most `size`. */
-export function inChunks<T>(items: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let start = 0; start < items.length; start += size)
-    chunks.push(items.slice(start, start + size));
-  return chunks;
-}

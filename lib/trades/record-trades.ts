@@ -40,7 +40,7 @@ export interface RecordOptions extends RecordingWatch {
 const MAX_COMMIT_TRADES = 2_000;
 /** Most bytes of a journal, so that the head stays below DynamoDB's 400 KB an item. */
 const MAX_JOURNAL_BYTES = 380_000;
-const MAX_PARALLEL_SYMBOLS = 8;
+const MAX_PARALLEL_SYMBOLS = 32;
 /** When so many symbols fail, it is not about the symbols. */
 const MAX_FAILED_SYMBOLS = 8;
 const MAX_TRIES = 10;

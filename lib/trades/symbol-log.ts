@@ -27,6 +27,7 @@ export interface LogPosition {
 /** Everything of head and symbol but the journal. */
 const POSITION_ATTRIBUTES = ["pk", "sk", "v", "t", "x", "f", "l", "n"];
 
+/** As many as the table sends at a time, or more. */
 const MAX_PARALLEL = 32;
 const MAX_TOKENS = 8;
 /** How often, and for about how long, a commit that is not applied is left to its own writer. */

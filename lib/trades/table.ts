@@ -1,43 +1,23 @@
 /**
- * The table as one call sees it: the few requests that are made of it, what they consumed, and what
- * their failures mean to callers.
+ * The table as one call of the store sees it: whatever number of items, asked for by whatever number
+ * of symbols at a time, in requests within DynamoDB's limits, tried again where it left some out.
  */
 
-import {
-  BatchGetItemCommand,
-  BatchWriteItemCommand,
-  ConditionalCheckFailedException,
-  type ConsumedCapacity,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-  type PutItemCommandInput,
-  QueryCommand,
-  type QueryCommandInput,
-  type WriteRequest,
-} from "@aws-sdk/client-dynamodb";
-import { throttled, toServiceError } from "./dynamodb-failure.ts";
+import type { DynamoDBClient, WriteRequest } from "@aws-sdk/client-dynamodb";
+import { throttled } from "./dynamodb-failure.ts";
 import type { Key } from "./keys.ts";
-import { forEachParallel, inChunks } from "./parallel.ts";
-import type { Item } from "./trade-item.ts";
-
-export type Condition = Pick<
-  PutItemCommandInput,
-  "ConditionExpression" | "ExpressionAttributeNames" | "ExpressionAttributeValues"
->;
-
-export type Query = Omit<QueryCommandInput, "TableName" | "ReturnConsumedCapacity">;
+import { type Share, shareRequests } from "./shared-requests.ts";
+import {
+  type Condition,
+  openTableRequests,
+  type Query,
+  type QueryPage,
+  type TableRequests,
+} from "./table-requests.ts";
+import { type Item, text } from "./trade-item.ts";
 
 /** Waits for so many milliseconds; tests pass one that doesn't. */
 export type Pause = (ms: number) => Promise<unknown>;
-
-/** One page; `lastSortKey` is set when more may follow it. */
-export interface QueryPage {
-  readonly items: readonly Item[];
-  /** Items that DynamoDB looked at; more than it gave when there is a filter. */
-  readonly scanned: number;
-  readonly lastSortKey?: string;
-}
 
 export interface TableOptions {
   readonly client: DynamoDBClient;
@@ -49,9 +29,13 @@ export interface TableOptions {
 export interface Table {
   /** Strongly consistent. */
   get(key: Key): Promise<Item | undefined>;
-  /** Strongly consistent, in no order; keys must differ. Items that don't exist are left out. */
+  /**
+   * Strongly consistent, in no order. Items that don't exist are left out. Callers that come at the
+   * same time share requests, so all their keys must differ.
+   * @param attributes with `pk` and `sk` among them. Default: all.
+   */
   batchGet(keys: readonly Key[], attributes?: readonly string[]): Promise<Item[]>;
-  /** Puts without a condition, in no order; keys must differ. */
+  /** Puts without a condition, in no order; shared as `batchGet` is. */
   batchPut(items: readonly Item[]): Promise<void>;
   /** False when the condition did not hold. */
   put(item: Item, condition: Condition): Promise<boolean>;
@@ -64,119 +48,96 @@ export interface Table {
 const MAX_BATCH_GET = 100;
 const MAX_BATCH_PUT = 25;
 
-const MAX_PARALLEL = 8;
+/** Most bulk requests of a kind at a time; callers that come meanwhile share the next. */
+const MAX_BULK = 8;
+/** Most single puts at a time: with the others, about as many as the client has sockets. */
+const MAX_SINGLE = 24;
 const MAX_TRIES = 8;
 const FIRST_PAUSE_MS = 25;
 
 /** Opens the table for one call. */
 export function openTable({ client, table, pause }: TableOptions): Table {
-  let capacityUnits = 0;
-  const count = (consumed: readonly (ConsumedCapacity | undefined)[] = []) => {
-    for (const part of consumed) capacityUnits += part?.CapacityUnits ?? 0;
-  };
-  const request = { TableName: table, ReturnConsumedCapacity: "TOTAL" } as const;
-
-  const getBatch = async (keys: readonly Key[], projection: object): Promise<Item[]> => {
-    const found: Item[] = [];
-    await untilNoneLeft(keys.map(toKeyItem), pause, async (Keys) => {
-      const answer = await client.send(
-        new BatchGetItemCommand({
-          RequestItems: { [table]: { Keys, ConsistentRead: true, ...projection } },
-          ReturnConsumedCapacity: "TOTAL",
-        }),
-      );
-      count(answer.ConsumedCapacity);
-      found.push(...(answer.Responses?.[table] ?? []));
-      return answer.UnprocessedKeys?.[table]?.Keys ?? [];
-    });
-    return found;
-  };
-
-  const putBatch = (items: readonly Item[]) =>
-    untilNoneLeft<WriteRequest>(
-      items.map((Item) => ({ PutRequest: { Item } })),
-      pause,
-      async (puts) => {
-        const answer = await client.send(
-          new BatchWriteItemCommand({
-            RequestItems: { [table]: puts },
-            ReturnConsumedCapacity: "TOTAL",
-          }),
-        );
-        count(answer.ConsumedCapacity);
-        return answer.UnprocessedItems?.[table] ?? [];
-      },
-    );
-
+  const requests = openTableRequests(client, table);
+  const bulkPuts = shareBulkPuts(requests, pause);
+  const singlePuts = shareSinglePuts(requests);
+  const bulkGets = new Map<string, Share<WantedItem>>();
   return {
-    get: async (key) => {
-      const command = new GetItemCommand({ ...request, Key: toKeyItem(key), ConsistentRead: true });
-      const answer = await attempt(client.send(command));
-      count([answer.ConsumedCapacity]);
-      return answer.Item;
-    },
-    batchGet: async (keys, attributes) => {
+    get: (key) => requests.get(key),
+    batchGet: async (keys, attributes = []) => {
       const found: Item[] = [];
-      const projection = attributes === undefined ? {} : toProjection(attributes);
-      await forEachParallel(inChunks(keys, MAX_BATCH_GET), MAX_PARALLEL, async (chunk) => {
-        found.push(...(await getBatch(chunk, projection)));
-      });
+      const gets =
+        bulkGets.get(attributes.join()) ?? shareBulkGets(requests, { attributes, pause });
+      bulkGets.set(attributes.join(), gets);
+      await gets(keys.map((key) => ({ key, found })));
       return found;
     },
-    batchPut: (items) => forEachParallel(inChunks(items, MAX_BATCH_PUT), MAX_PARALLEL, putBatch),
-    put: async (Item, condition) => {
-      try {
-        const answer = await client.send(new PutItemCommand({ ...request, Item, ...condition }));
-        count([answer.ConsumedCapacity]);
-        return true;
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return false;
-        throw toServiceError(error);
-      }
+    batchPut: bulkPuts,
+    put: async (item, condition) => {
+      const wanted = { item, condition, isDone: false };
+      await singlePuts([wanted]);
+      return wanted.isDone;
     },
-    query: async (query) => {
-      const answer = await attempt(client.send(new QueryCommand({ ...request, ...query })));
-      count([answer.ConsumedCapacity]);
-      const lastSortKey = answer.LastEvaluatedKey?.["sk"]?.S;
-      const page = { items: answer.Items ?? [], scanned: answer.ScannedCount ?? 0 };
-      return lastSortKey === undefined ? page : { ...page, lastSortKey };
-    },
-    capacityUnits: () => capacityUnits,
+    query: (query) => requests.query(query),
+    capacityUnits: () => requests.capacityUnits(),
   };
+}
+
+/** An item to read, and where to put it. */
+interface WantedItem {
+  readonly key: Key;
+  readonly found: Item[];
+}
+
+/** An item to put, and whether its condition held. */
+interface WantedPut {
+  readonly item: Item;
+  readonly condition: Condition;
+  isDone: boolean;
+}
+
+function shareBulkGets(
+  requests: TableRequests,
+  { attributes, pause }: { readonly attributes: readonly string[]; readonly pause: Pause },
+): Share<WantedItem> {
+  const send = (wanted: readonly WantedItem[]) => {
+    const takers = new Map(wanted.map(({ key: { pk, sk }, found }) => [`${pk} ${sk}`, found]));
+    const keys = wanted.map(({ key: { pk, sk } }) => ({ pk: { S: pk }, sk: { S: sk } }));
+    return untilNoneLeft<Item>(keys, pause, async (some) => {
+      const { items, left } = await requests.batchGet(some, attributes);
+      for (const item of items) takers.get(`${text(item["pk"])} ${text(item["sk"])}`)?.push(item);
+      return left;
+    });
+  };
+  return shareRequests({ size: MAX_BATCH_GET, width: MAX_BULK, send });
+}
+
+function shareBulkPuts(requests: TableRequests, pause: Pause): Share<Item> {
+  const send = (items: readonly Item[]) => {
+    const puts = items.map((Item) => ({ PutRequest: { Item } }));
+    return untilNoneLeft<WriteRequest>(puts, pause, (some) => requests.batchPut(some));
+  };
+  return shareRequests({ size: MAX_BATCH_PUT, width: MAX_BULK, send });
+}
+
+/** One item a request; shared only so that not too many are sent at a time. */
+function shareSinglePuts(requests: TableRequests): Share<WantedPut> {
+  const send = async (puts: readonly WantedPut[]) => {
+    for (const put of puts) put.isDone = await requests.put(put.item, put.condition);
+  };
+  return shareRequests({ size: 1, width: MAX_SINGLE, send });
 }
 
 /** Sends what is left until nothing is, pausing ever longer; DynamoDB leaves out what it has no capacity for. */
 async function untilNoneLeft<T>(
   all: readonly T[],
   pause: Pause,
-  send: (part: T[]) => Promise<readonly T[]>,
+  send: (part: readonly T[]) => Promise<readonly T[]>,
 ): Promise<void> {
-  let left = [...all];
+  let left = all;
   for (let tries = 1; ; tries++) {
-    left = [...(await attempt(send(left)))];
+    left = await send(left);
     if (left.length === 0) return;
     if (tries === MAX_TRIES) throw throttled();
     await pause(FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random()));
   }
-}
-
-async function attempt<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw toServiceError(error);
-  }
-}
-
-function toKeyItem({ pk, sk }: Key): Item {
-  return { pk: { S: pk }, sk: { S: sk } };
-}
-
-/** Attributes by placeholder, since some names are reserved words. */
-function toProjection(attributes: readonly string[]) {
-  const names = attributes.map((name, index) => [`#${index}`, name] as const);
-  return {
-    ProjectionExpression: names.map(([placeholder]) => placeholder).join(),
-    ExpressionAttributeNames: Object.fromEntries(names),
-  };
 }

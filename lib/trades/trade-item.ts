@@ -46,7 +46,7 @@ export type Terms = Pick<
 >;
 
 /** The attributes that `termsOf` needs. */
-export const TERM_ATTRIBUTES: readonly string[] = ["sk", "a", "p", "q", "c", "s"];
+export const TERM_ATTRIBUTES: readonly string[] = ["pk", "sk", "a", "p", "q", "c", "s"];
 
 /** Makes the item of a trade that is new. */
 export function toTradeItem(trade: Trade, options: TradeItemOptions): Item {

@@ -16,11 +16,7 @@ export interface TestDynamoDB {
 export async function startTestDynamoDB(): Promise<TestDynamoDB> {
   const local = await startDynamoDB();
   const { endpoint, table } = local;
-  const client = new DynamoDBClient({
-    endpoint,
-    region: "us-east-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
+  const client = openTestClient(endpoint);
   return {
     client,
     endpoint,
@@ -30,4 +26,17 @@ export async function startTestDynamoDB(): Promise<TestDynamoDB> {
       await local.close();
     },
   };
+}
+
+/**
+ * A client of a test's own, which destroys it.
+ * @param maxAttempts how often the SDK sends one request. Default: the SDK's own, 3.
+ */
+export function openTestClient(endpoint: string, maxAttempts = 3): DynamoDBClient {
+  return new DynamoDBClient({
+    endpoint,
+    region: "us-east-1",
+    maxAttempts,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
 }
