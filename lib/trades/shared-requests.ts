@@ -1,6 +1,7 @@
 /**
  * Requests that several callers share. What is asked for while others are under way goes out
  * together, so that a batch of many symbols with a few trades each does not cost requests for each.
+ * A failure stays with the caller whose things caused it.
  */
 
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -11,6 +12,8 @@ export interface SharedRequestsOptions<T> {
   /** Most requests at a time. */
   readonly width: number;
   readonly send: (things: readonly T[]) => Promise<unknown>;
+  /** True for failures that have nothing to do with what was sent. */
+  readonly isForAll: (failure: unknown) => boolean;
 }
 
 /**
@@ -23,33 +26,32 @@ interface Order<T> {
   /** Not yet sent. */
   rest: readonly T[];
   requestsUnderWay: number;
-  failures: unknown[];
+  readonly failures: unknown[];
   readonly done: PromiseWithResolvers<void>;
 }
 
+/** What one request has of one order. */
+interface Part<T> {
+  readonly order: Order<T>;
+  readonly things: readonly T[];
+}
+
 /** Opens a queue of its own; nothing is kept in it once every caller has an answer. */
-export function shareRequests<T>({ size, width, send }: SharedRequestsOptions<T>): Share<T> {
+export function shareRequests<T>(options: SharedRequestsOptions<T>): Share<T> {
+  const { size, width } = options;
   const queue: Order<T>[] = [];
   let workers = 0;
   const work = async () => {
     // Those who ask at the same time are waited for.
     await nextTurn();
-    while (queue.length > 0) {
-      const { things, orders } = takeFrom(queue, size);
-      if (things.length === 0) break;
-      const failures = await send(things).then(
-        () => [],
-        (error: unknown) => [error],
-      );
-      for (const order of orders) settle(order, failures);
-    }
+    for (let parts = take(queue, size); parts.length > 0; parts = take(queue, size))
+      await sendParts(parts, options);
     workers -= 1;
   };
   return (things) => {
     if (things.length === 0) return Promise.resolve();
     const done = Promise.withResolvers<void>();
-    const order: Order<T> = { rest: things, requestsUnderWay: 0, failures: [], done };
-    queue.push(order);
+    queue.push({ rest: things, requestsUnderWay: 0, failures: [], done });
     for (let wanted = Math.ceil(things.length / size); wanted > 0 && workers < width; wanted -= 1) {
       workers += 1;
       void work();
@@ -58,21 +60,45 @@ export function shareRequests<T>({ size, width, send }: SharedRequestsOptions<T>
   };
 }
 
-/** Takes the things of one request, first come, first served. */
-function takeFrom<T>(queue: Order<T>[], size: number): { things: T[]; orders: Order<T>[] } {
-  const things: T[] = [];
-  const orders: Order<T>[] = [];
-  for (let order = queue[0]; order !== undefined && things.length < size; order = queue[0]) {
-    const room = size - things.length;
-    if (order.failures.length === 0) {
-      things.push(...order.rest.slice(0, room));
-      order.requestsUnderWay += 1;
-      orders.push(order);
+/** Takes what one request holds, first come, first served. */
+function take<T>(queue: Order<T>[], size: number): Part<T>[] {
+  const parts: Part<T>[] = [];
+  let room = size;
+  for (let order = queue[0]; order !== undefined && room > 0; order = queue[0]) {
+    const hasFailed = order.failures.length > 0;
+    if (!hasFailed) {
+      const things = order.rest.slice(0, room);
       order.rest = order.rest.slice(room);
+      order.requestsUnderWay += 1;
+      room -= things.length;
+      parts.push({ order, things });
     }
-    if (order.rest.length === 0 || order.failures.length > 0) queue.shift();
+    if (hasFailed || order.rest.length === 0) queue.shift();
   }
-  return { things, orders };
+  return parts;
+}
+
+/** Never throws. Of a shared request that failed each part is sent again by itself. */
+async function sendParts<T>(
+  parts: readonly Part<T>[],
+  { send, isForAll }: SharedRequestsOptions<T>,
+): Promise<void> {
+  try {
+    await send(parts.flatMap(({ things }) => things));
+    for (const { order } of parts) settle(order, []);
+  } catch (failure) {
+    for (const { order, things } of parts) {
+      const isItsOwn = parts.length === 1 || isForAll(failure);
+      settle(order, isItsOwn ? [failure] : await failuresOf(send(things)));
+    }
+  }
+}
+
+async function failuresOf(answer: Promise<unknown>): Promise<unknown[]> {
+  return answer.then(
+    () => [],
+    (failure: unknown) => [failure],
+  );
 }
 
 function settle<T>(order: Order<T>, failures: readonly unknown[]): void {

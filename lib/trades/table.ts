@@ -4,6 +4,7 @@
  */
 
 import type { DynamoDBClient, WriteRequest } from "@aws-sdk/client-dynamodb";
+import { ServiceError } from "../errors.ts";
 import { throttled } from "./dynamodb-failure.ts";
 import type { Key } from "./keys.ts";
 import { type Share, shareRequests } from "./shared-requests.ts";
@@ -108,7 +109,7 @@ function shareBulkGets(
       return left;
     });
   };
-  return shareRequests({ size: MAX_BATCH_GET, width: MAX_BULK, send });
+  return shareRequests({ size: MAX_BATCH_GET, width: MAX_BULK, send, isForAll });
 }
 
 function shareBulkPuts(requests: TableRequests, pause: Pause): Share<Item> {
@@ -116,7 +117,7 @@ function shareBulkPuts(requests: TableRequests, pause: Pause): Share<Item> {
     const puts = items.map((Item) => ({ PutRequest: { Item } }));
     return untilNoneLeft<WriteRequest>(puts, pause, (some) => requests.batchPut(some));
   };
-  return shareRequests({ size: MAX_BATCH_PUT, width: MAX_BULK, send });
+  return shareRequests({ size: MAX_BATCH_PUT, width: MAX_BULK, send, isForAll });
 }
 
 /** One item a request; shared only so that not too many are sent at a time. */
@@ -124,7 +125,12 @@ function shareSinglePuts(requests: TableRequests): Share<WantedPut> {
   const send = async (puts: readonly WantedPut[]) => {
     for (const put of puts) put.isDone = await requests.put(put.item, put.condition);
   };
-  return shareRequests({ size: 1, width: MAX_SINGLE, send });
+  return shareRequests({ size: 1, width: MAX_SINGLE, send, isForAll });
+}
+
+/** Where there is no capacity, asking for less at a time is more requests and no better. */
+function isForAll(failure: unknown): boolean {
+  return failure instanceof ServiceError && failure.code === "THROTTLED";
 }
 
 /** Sends what is left until nothing is, pausing ever longer; DynamoDB leaves out what it has no capacity for. */

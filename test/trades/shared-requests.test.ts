@@ -21,6 +21,7 @@ function requests(fails: (things: readonly number[]) => boolean = () => false) {
   };
 }
 
+const isForAll = () => false;
 const upTo = (count: number, from = 0) => Array.from({ length: count }, (_, at) => from + at);
 
 describe("requests that callers share", () => {
@@ -33,7 +34,7 @@ describe("requests that callers share", () => {
     await fc.assert(
       fc.asyncProperty(runs, async ({ orders, size, width }) => {
         const { sent, send, mostAtATime } = requests();
-        const share = shareRequests({ size, width, send });
+        const share = shareRequests({ size, width, send, isForAll });
         let next = 0;
         await Promise.all(orders.map((count) => share(upTo(count, (next += count) - count))));
         expect(sent.flat().sort((a, b) => a - b)).toEqual(upTo(next));
@@ -45,14 +46,23 @@ describe("requests that callers share", () => {
 
   it("take together what is asked for at the same time", async () => {
     const { sent, send } = requests();
-    const share = shareRequests({ size: 10, width: 1, send });
+    const share = shareRequests({ size: 10, width: 1, send, isForAll });
     await Promise.all([share([1, 2]), share([3]), share([4, 5])]);
     expect(sent).toEqual([[1, 2, 3, 4, 5]]);
   });
 
-  it("fail those whose things were in a failed request, and send no more of theirs", async () => {
+  it("that fail are sent again for each caller alone, so that only those fail who cause it", async () => {
+    const { sent, send } = requests((things) => things.includes(2));
+    const share = shareRequests({ size: 4, width: 1, send, isForAll: () => false });
+    const outcomes = await Promise.allSettled([share([1]), share([2, 3, 4, 5, 6]), share([7, 8])]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    // Of the second caller nothing more goes out.
+    expect(sent).toEqual([[1, 2, 3, 4], [1], [2, 3, 4], [7, 8]]);
+  });
+
+  it("that fail for all are not sent again", async () => {
     const { sent, send } = requests((things) => things.includes(1));
-    const share = shareRequests({ size: 2, width: 1, send });
+    const share = shareRequests({ size: 2, width: 1, send, isForAll: () => true });
     const outcomes = await Promise.allSettled([share([1]), share([2, 3, 4]), share([5, 6])]);
     expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
     expect(sent).toEqual([
@@ -68,7 +78,7 @@ describe("requests that callers share", () => {
       answers.set(thing, answer);
       return answer.promise;
     };
-    const share = shareRequests({ size: 1, width: 2, send });
+    const share = shareRequests({ size: 1, width: 2, send, isForAll });
     let isOver = false;
     const order = share([1, 2, 3]);
     const over = Promise.allSettled([order]).then(() => (isOver = true));
@@ -84,7 +94,7 @@ describe("requests that callers share", () => {
 
   it("go on after failures", async () => {
     const { send } = requests((things) => things.includes(1));
-    const share = shareRequests({ size: 2, width: 1, send });
+    const share = shareRequests({ size: 2, width: 1, send, isForAll });
     await expect(share([1])).rejects.toThrow("failed with 1");
     await expect(share([2])).resolves.toBeUndefined();
     await expect(share([])).resolves.toBeUndefined();
