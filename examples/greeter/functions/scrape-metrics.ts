@@ -1,1 +1,4 @@
-export { handler } from "k2-trades/scrape-metrics";
+import { metricsPage } from "k2-trades/metrics-page";
+import { metrics } from "./metrics.ts";
+
+export const handler = await metricsPage(metrics);
