@@ -6,10 +6,10 @@
 import type { GaugeAggregation } from "./definition.ts";
 import { addSum, addValue, exactSum, roundSum, type ExactSum } from "./exact-sum.ts";
 import type { Group, HistogramSample, LabelSet, MetricFamily, ValueSample } from "./family.ts";
+import { createPageSeries, type PageSeries } from "./page-series.ts";
 import { CLOSED, PAYLOAD_SAMPLES, PROTOCOL_FAMILIES } from "./payload.ts";
 import {
   createTally,
-  seriesKey,
   settleConflicts,
   sortedSeries,
   type LayoutTally,
@@ -59,20 +59,6 @@ export function isClosed(group: Group): boolean {
   );
 }
 
-/**
- * The labels of a group's sample on the page: `job` becomes `service`; `instance` is summed away, and
- * stands empty so that Prometheus does not put the scrape's address there. Ordered by name.
- */
-export function pageLabels({ key }: Group): (own: LabelSet) => LabelSet {
-  const { job = "", instance: _instance, ...others } = key;
-  return (own) => {
-    const all: Record<string, string> = { ...own, ...others, service: job, instance: "" };
-    const labels: Record<string, string> = {};
-    for (const name of Object.keys(all).sort()) labels[name] = all[name] ?? "";
-    return labels;
-  };
-}
-
 interface GaugeSum {
   readonly labels: LabelSet;
   readonly sum: ExactSum;
@@ -94,15 +80,16 @@ export function createAggregation(options: AggregationOptions = {}): Aggregation
   const { gaugeRule = () => "last" } = options;
   const { gaugeMaxAgeSeconds = DEFAULT_GAUGE_MAX_AGE_SECONDS } = options;
   const tally = createTally();
+  const pageSeries = createPageSeries();
   const gauges = new Map<string, Map<string, GaugeSum>>();
   const environments = { live: 0, closed: 0 };
   let torn = 0;
 
-  const addGauges = (family: MetricFamily, labels: (own: LabelSet) => LabelSet, push: Push) => {
+  const addGauges = (family: MetricFamily, seriesOf: (own: LabelSet) => PageSeries, push: Push) => {
     let series = gauges.get(family.name);
     if (series === undefined) gauges.set(family.name, (series = new Map()));
     for (const sample of family.samples) {
-      if ("value" in sample) addGauge(series, labels(sample.labels), sample.value, push);
+      if ("value" in sample) addGauge(series, seriesOf(sample.labels), sample.value, push);
     }
   };
 
@@ -114,13 +101,13 @@ export function createAggregation(options: AggregationOptions = {}): Aggregation
       environments[isClosed(group) ? "closed" : "live"] += 1;
       if (isTorn(group)) torn += 1;
       const areGaugesStale = takenAtSeconds - pushedAtSeconds > gaugeMaxAgeSeconds;
-      const labels = pageLabels(group);
+      const seriesOf = pageSeries(group);
       const push = { atSeconds: pushedAtSeconds, instance: key["instance"] ?? "" };
       for (const family of families) {
         if (PROTOCOL_FAMILIES.has(family.name)) continue;
         if (family.type === "gauge" && areGaugesStale) continue;
-        tally.add(family, labels, pushedAtSeconds);
-        if (family.type === "gauge") addGauges(family, labels, push);
+        tally.add(family, seriesOf, pushedAtSeconds);
+        if (family.type === "gauge") addGauges(family, seriesOf, push);
       }
     },
     result() {
@@ -147,11 +134,10 @@ function isTorn({ families }: Group): boolean {
 
 function addGauge(
   series: Map<string, GaugeSum>,
-  labels: LabelSet,
+  { labels, key }: PageSeries,
   value: number,
   push: Push,
 ): void {
-  const key = seriesKey(labels);
   let gauge = series.get(key);
   if (gauge === undefined) {
     const none = { atSeconds: -Infinity, instance: "" };

@@ -60,5 +60,6 @@ export interface Snapshot {
   readonly pushgateway: string;
   /** The Pushgateway's own clock when it answered (its `Date` header), in seconds since the epoch. */
   readonly takenAtSeconds: number;
+  /** Samples of different groups with the same labels have the same object for them. */
   readonly groups: AsyncIterable<Group>;
 }

@@ -6,7 +6,8 @@
 
 import type { HistogramSample, MetricFamily, ValueFamily, ValueSample } from "./family.ts";
 import { sampleNames } from "./definition.ts";
-import { compareText, seriesKey } from "./tally.ts";
+import { seriesKey } from "./page-series.ts";
+import { compareText } from "./tally.ts";
 
 export interface Raised {
   /** What to serve: no counter, bucket, sum or count below the floor. */

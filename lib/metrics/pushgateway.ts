@@ -17,7 +17,7 @@ import {
 } from "./pushgateway-connection.ts";
 import { splitCredentials, type CredentialOptions } from "./pushgateway-credentials.ts";
 import type { PushOutcome } from "./pusher.ts";
-import { readSnapshot } from "./read-groups.ts";
+import { createGroupReader } from "./read-groups.ts";
 
 export interface PushgatewayOptions extends CredentialOptions {
   /** Longest time of a call that says nothing else, in milliseconds. Default 1,000. */
@@ -90,6 +90,7 @@ export function openPushgateway(options: PushgatewayOptions): Pushgateway {
   const { maxIdleMs = DEFAULT_MAX_IDLE_MS } = options;
   const { url, headers, redact } = splitCredentials(options);
   const connection = openConnection({ url: new URL(url), headers, maxIdleMs });
+  const readGroups = createGroupReader({ connection, url, redact });
 
   async function send(
     request: Pick<ExchangeRequest, "method" | "path" | "headers" | "body">,
@@ -124,7 +125,7 @@ export function openPushgateway(options: PushgatewayOptions): Pushgateway {
     remove: async (key, call) =>
       (await change("DELETE", key, undefined, call)).outcome === "acknowledged",
     readGroups: (job, { timeoutMs = defaultTimeoutMs, signal } = {}) =>
-      readSnapshot({ connection, url, redact, job, timeoutMs, signal }),
+      readGroups(job, { timeoutMs, signal }),
     ping: async (call = {}) => {
       const outcome = await send({ method: "GET", path: "/-/ready" }, call);
       if (outcome.outcome !== "acknowledged") throw new ServiceError("READ_FAILED", outcome.detail);

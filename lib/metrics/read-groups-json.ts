@@ -23,13 +23,19 @@ import { splitGroups } from "./read-groups-split.ts";
 export const jsonGroups: GroupFormat = {
   path: "/api/v1/metrics",
   accept: "application/json",
+  checkHead() {}, // Its brackets tell whether it is whole.
   async *parse(body, job) {
+    const labelSets: LabelSets = new Map();
     for await (const text of splitGroups(body)) {
-      const group = parseGroup(text, job);
+      const group = parseGroup(text, job, labelSets);
       if (group !== undefined) yield group;
     }
   },
 };
+
+/** The label sets of a snapshot, each by a text that no other has. */
+type LabelSets = Map<string, LabelSet>;
+type OwnLabels = (labels: LabelSet) => LabelSet;
 
 interface JsonSample {
   readonly labels: Record<string, string>;
@@ -55,10 +61,11 @@ const PUSH_FAILURE_TIME = "push_failure_time_seconds";
 /** What stands beside a group's families. */
 const NO_FAMILIES: ReadonlySet<string> = new Set(["labels", "last_push_successful"]);
 
-function parseGroup(text: string, job: string): Group | undefined {
+function parseGroup(text: string, job: string, labelSets: LabelSets): Group | undefined {
   const group = JSON.parse(text) as Record<string, unknown>;
   const key = group["labels"] as LabelSet | undefined;
   if (key?.["job"] !== job) return undefined;
+  const ownLabels = (labels: LabelSet) => withoutKey(labels, key, labelSets);
   let [pushedAtSeconds, refusedAtSeconds] = [0, 0];
   const families: MetricFamily[] = [];
   for (const name in group) {
@@ -67,7 +74,7 @@ function parseGroup(text: string, job: string): Group | undefined {
       const json = toJsonFamily(group[name]);
       if (name === PUSH_TIME) pushedAtSeconds = toNumber(json.metrics[0]?.value);
       else if (name === PUSH_FAILURE_TIME) refusedAtSeconds = toNumber(json.metrics[0]?.value);
-      else families.push(...toFamily(name, json, key));
+      else families.push(...toFamily(name, json, ownLabels));
     } catch (error) {
       const where = `family ${name} of ${JSON.stringify(key)}`;
       throw new Error(`${where}: ${String(error)}`, { cause: error });
@@ -84,41 +91,52 @@ function toJsonFamily(value: unknown): JsonFamily {
 }
 
 /** The family, or none where it is of a type that is left out. */
-function toFamily(name: string, json: JsonFamily, key: LabelSet): MetricFamily[] {
+function toFamily(name: string, json: JsonFamily, ownLabels: OwnLabels): MetricFamily[] {
   const { help, metrics } = json;
   const type = TYPES.get(json.type);
   if (type === undefined) return [];
   if (type !== "histogram") {
-    return [{ name, help, type, samples: metrics.map((sample) => toValueSample(sample, key)) }];
+    return [
+      { name, help, type, samples: metrics.map((sample) => toValueSample(sample, ownLabels)) },
+    ];
   }
   // A native histogram's buckets are a list.
   if (metrics.some(({ buckets }) => Array.isArray(buckets))) return [];
-  return [{ name, help, type, samples: metrics.map((sample) => toHistogram(sample, key)) }];
+  return [{ name, help, type, samples: metrics.map((sample) => toHistogram(sample, ownLabels)) }];
 }
 
-function toValueSample({ labels, value }: JsonSample, key: LabelSet): ValueSample {
-  return { labels: ownLabels(labels, key), value: toNumber(value) };
+function toValueSample({ labels, value }: JsonSample, ownLabels: OwnLabels): ValueSample {
+  return { labels: ownLabels(labels), value: toNumber(value) };
 }
 
-function toHistogram(sample: JsonSample, key: LabelSet): HistogramSample {
+function toHistogram(sample: JsonSample, ownLabels: OwnLabels): HistogramSample {
   const count = toNumber(sample.count);
   const buckets = Object.entries(sample.buckets ?? {})
     .map(([le, total]) => [toNumber(le), toNumber(total)] as const)
     .sort(([a], [b]) => a - b);
   // The bucket of all is optional in a push.
   if (buckets.at(-1)?.[0] !== Infinity) buckets.push([Infinity, count]);
-  return { labels: ownLabels(sample.labels, key), buckets, sum: toNumber(sample.sum), count };
+  return { labels: ownLabels(sample.labels), buckets, sum: toNumber(sample.sum), count };
 }
 
-/** Without the grouping labels, and without the empty `instance` the Pushgateway adds. */
-function ownLabels(labels: Readonly<Record<string, string>>, key: LabelSet): LabelSet {
+/**
+ * Without the grouping labels, and without the empty `instance` the Pushgateway adds: one object for
+ * all samples that are left with these.
+ */
+function withoutKey(labels: LabelSet, key: LabelSet, labelSets: LabelSets): LabelSet {
   const own: Record<string, string> = {};
+  let id = "";
   for (const name in labels) {
     const value = labels[name] ?? "";
     const isOwn = !Object.hasOwn(key, name) && (name !== "instance" || value !== "");
-    if (isOwn) own[name] = value;
+    if (!isOwn) continue;
+    own[name] = value;
+    // With its length before it, no value can look like the end of one and the start of the next.
+    id += `${name} ${value.length} ${value}`;
   }
-  return own;
+  const known = labelSets.get(id);
+  if (known === undefined) labelSets.set(id, own);
+  return known ?? own;
 }
 
 /** Reads a number as Go writes it: `1.58e+09`, `+Inf`, `NaN`. */

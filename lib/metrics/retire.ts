@@ -4,7 +4,7 @@
  */
 
 import type { Log } from "../log.ts";
-import { isClosed, isOurs, pageLabels } from "./aggregate.ts";
+import { isClosed, isOurs } from "./aggregate.ts";
 import type { Group, LabelSet, Snapshot } from "./family.ts";
 import {
   horizonAt,
@@ -16,6 +16,7 @@ import {
   type PushgatewayState,
   type Windows,
 } from "./ledger.ts";
+import { createPageSeries, type PageSeries } from "./page-series.ts";
 import { PROTOCOL_FAMILIES } from "./payload.ts";
 import { createTally, type Tally } from "./tally.ts";
 
@@ -160,12 +161,13 @@ async function planPushgateway(
 
   const tombstones: Record<string, number> = { ...known.state.tombstones };
   const doomed: Doomed[] = [];
+  const pageSeries = createPageSeries();
   let [folded, ghosts, live] = [0, 0, 0];
   for await (const group of snapshot.groups) {
     if (!isOurs(group)) continue;
     if (!isLive(group, known.state)) ghosts += 1;
     else if (isFinished(group, snapshot.takenAtSeconds, known.state, windows)) {
-      fold(tally, group);
+      fold(tally, group, pageSeries(group));
       tombstones[group.key["instance"] ?? ""] = lastPushSeconds(group);
       folded += 1;
     } else {
@@ -220,11 +222,10 @@ function isFinished(
   return takenAtSeconds - lastPushSeconds(group) > retireAfterSeconds;
 }
 
-function fold(tally: Tally, group: Group): void {
-  const labels = pageLabels(group);
+function fold(tally: Tally, group: Group, seriesOf: (own: LabelSet) => PageSeries): void {
   for (const family of group.families) {
     if (family.type === "gauge" || PROTOCOL_FAMILIES.has(family.name)) continue;
-    tally.add(family, labels, group.pushedAtSeconds);
+    tally.add(family, seriesOf, group.pushedAtSeconds);
   }
 }
 

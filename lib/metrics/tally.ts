@@ -6,7 +6,7 @@
 import { sampleNames } from "./definition.ts";
 import { addValue, exactSum, toStored, type ExactSum, type StoredSum } from "./exact-sum.ts";
 import type { HistogramSample, LabelSet, MetricFamily, MetricType } from "./family.ts";
-import { formatSeries } from "./sample-lines.ts";
+import { seriesKey, type PageSeries } from "./page-series.ts";
 
 /** A family's totals; a gauge family has none, but takes part in who owns a name. */
 export interface FamilyTally {
@@ -57,7 +57,11 @@ export interface StoredSeries {
 export interface Tally {
   readonly families: ReadonlyMap<string, FamilyTally>;
   /** Adds a family of one group. A gauge's values are not added up here. */
-  add(family: MetricFamily, labels: (own: LabelSet) => LabelSet, pushedAtSeconds: number): void;
+  add(
+    family: MetricFamily,
+    pageSeries: (own: LabelSet) => PageSeries,
+    pushedAtSeconds: number,
+  ): void;
   /** Adds a stored tally. */
   addStored(stored: readonly StoredFamily[]): void;
   /** The totals to store, in a deterministic order. */
@@ -87,11 +91,11 @@ export function createTally(): Tally {
 
   return {
     families,
-    add(family, labels, pushedAtSeconds) {
+    add(family, pageSeries, pushedAtSeconds) {
       const into = familyOf(family, pushedAtSeconds);
       if (family.type === "gauge") return;
       for (const sample of family.samples) {
-        const series = seriesOf(into, labels(sample.labels));
+        const series = seriesOf(into, pageSeries(sample.labels));
         if ("buckets" in sample) addHistogram(series, sample);
         else addValue((series.counter ??= exactSum()), sample.value);
       }
@@ -99,7 +103,10 @@ export function createTally(): Tally {
     addStored(stored) {
       for (const family of stored) {
         const into = familyOf(family, family.pushedAtSeconds);
-        for (const series of family.series) addSeries(seriesOf(into, series.labels), series);
+        for (const series of family.series) {
+          const { labels } = series;
+          addSeries(seriesOf(into, { labels, key: seriesKey(labels) }), series);
+        }
       }
     },
     toStored() {
@@ -114,11 +121,6 @@ export function createTally(): Tally {
 /** The series of a family by label set, in a deterministic order. */
 export function sortedSeries<T>(series: ReadonlyMap<string, T>): T[] {
   return [...series].sort(([a], [b]) => compareText(a, b)).map(([, one]) => one);
-}
-
-/** A label set's key: its names in order with their values. @param labels ordered by name. */
-export function seriesKey(labels: LabelSet): string {
-  return formatSeries("", labels);
 }
 
 /**
@@ -152,8 +154,7 @@ function isLater(pushedAtSeconds: number, help: string, than: FamilyTally): bool
   return help > than.help;
 }
 
-function seriesOf(family: FamilyTally, labels: LabelSet): SeriesTally {
-  const key = seriesKey(labels);
+function seriesOf(family: FamilyTally, { labels, key }: PageSeries): SeriesTally {
   let series = family.series.get(key);
   if (series === undefined) family.series.set(key, (series = { labels }));
   return series;
@@ -170,13 +171,27 @@ function layoutOf(series: SeriesTally, bounds: readonly number[]): LayoutTally {
   return layout;
 }
 
-function addHistogram(series: SeriesTally, sample: HistogramSample): void {
-  const layout = layoutOf(
+function addHistogram(series: SeriesTally, { buckets, sum }: HistogramSample): void {
+  let layout = layoutOfBuckets(series, buckets);
+  layout ??= layoutOf(
     series,
-    sample.buckets.map(([le]) => le),
+    buckets.map(([le]) => le),
   );
-  for (const [i, sum] of layout.counts.entries()) addValue(sum, sample.buckets[i]?.[1] ?? 0);
-  addValue(layout.sum, sample.sum);
+  for (const [i, total] of layout.counts.entries()) addValue(total, buckets[i]?.[1] ?? 0);
+  addValue(layout.sum, sum);
+}
+
+/** The layout with the bounds of these buckets, if it is known: nearly always, and the only one. */
+function layoutOfBuckets(
+  { layouts }: SeriesTally,
+  buckets: HistogramSample["buckets"],
+): LayoutTally | undefined {
+  for (const layout of layouts?.values() ?? []) {
+    const { bounds } = layout;
+    const isSame = bounds.length === buckets.length;
+    if (isSame && bounds.every((le, i) => le === buckets[i]?.[0])) return layout;
+  }
+  return undefined;
 }
 
 function addSeries(into: SeriesTally, stored: StoredSeries): void {

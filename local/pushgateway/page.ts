@@ -5,22 +5,21 @@
 import type { LabelSet } from "../../lib/metrics/family.ts";
 import { findInconsistency } from "./consistency.ts";
 import type { ParsedFamily } from "./exposition.ts";
-import { printExposition } from "./print-exposition.ts";
 
 /** A page, or why there can be none. */
-export type Page = { readonly text: string } | { readonly problem: string };
+export type Page = { readonly families: readonly ParsedFamily[] } | { readonly problem: string };
 
 type Sample = ParsedFamily["samples"][number];
 
 /** Joins families of one name, sorts families by name and samples by label values. */
-export function formatPage(families: readonly ParsedFamily[]): Page {
+export function joinFamilies(families: readonly ParsedFamily[]): Page {
   const problem = findInconsistency(families);
   if (problem !== undefined) return { problem };
   const byName = Map.groupBy(families, ({ name }) => name);
   const joined = [...byName.values()].flatMap(([first, ...others]) =>
     first === undefined ? [] : [join(first, others)],
   );
-  return { text: printExposition(joined.sort((a, b) => compare(a.name, b.name))) };
+  return { families: joined.sort((a, b) => compare(a.name, b.name)) };
 }
 
 /** Families of one name are of one type here. */

@@ -12,12 +12,14 @@ import type { Exposition } from "./exposition.ts";
 import type { GroupStore } from "./group-store.ts";
 import { parseGroupUrl } from "./group-url.ts";
 import { toApiGroups } from "./json-api.ts";
-import { formatPage } from "./page.ts";
+import { joinFamilies } from "./page.ts";
 import { parseExposition } from "./parse-exposition.ts";
+import { printExposition } from "./print-exposition.ts";
+import { printProtobuf } from "./print-protobuf.ts";
 
 export interface Answer {
   readonly status: number;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -30,6 +32,10 @@ export interface AnswerOptions {
 
 const MAX_BODY_BYTES = 2 ** 26;
 const EXPOSITION = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
+const PROTOBUF = {
+  "content-type":
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+};
 const METHOD_NOT_ALLOWED: Answer = { status: 405, body: "Method Not Allowed\n" };
 
 /**
@@ -41,7 +47,7 @@ export async function answer(request: IncomingMessage, options: AnswerOptions): 
   const path = url.split("?")[0] ?? "";
   const clean = posix.normalize(path);
   if (clean !== path) return { status: 307, headers: { location: clean } };
-  const read = reads(options)[path];
+  const read = reads(options, request.headers.accept)[path];
   if (read !== undefined) return method === "GET" ? read() : METHOD_NOT_ALLOWED;
   const group = parseGroupUrl(path);
   if (group === undefined) return { status: 404, body: "404 page not found\n" };
@@ -52,24 +58,15 @@ export async function answer(request: IncomingMessage, options: AnswerOptions): 
   return { status: 202 };
 }
 
-function reads({
-  store,
-  isChecked,
-  startedAtMs,
-}: AnswerOptions): Readonly<Record<string, () => Answer>> {
+function reads(
+  { store, isChecked, startedAtMs }: AnswerOptions,
+  accept: string | undefined,
+): Readonly<Record<string, () => Answer>> {
   const ok = (): Answer => ({ status: 200, body: "OK" });
   return {
     "/-/ready": ok,
     "/-/healthy": ok,
-    "/metrics": () => {
-      const page = formatPage(store.families());
-      return "text" in page
-        ? { status: 200, body: page.text, headers: EXPOSITION }
-        : {
-            status: 500,
-            body: `An error has occurred while serving metrics:\n\n${page.problem}\n`,
-          };
-    },
+    "/metrics": () => showPage(store, accept),
     "/api/v1/metrics": () => success(toApiGroups(store.groups())),
     "/api/v1/status": () =>
       success({
@@ -78,6 +75,22 @@ function reads({
         start_time: new Date(startedAtMs).toISOString(),
       }),
   };
+}
+
+/** In protobuf if that is what is liked best; of all its encodings only the delimited one. */
+function showPage(store: GroupStore, accept = ""): Answer {
+  const page = joinFamilies(store.families());
+  if ("problem" in page) {
+    const body = `An error has occurred while serving metrics:\n\n${page.problem}\n`;
+    return { status: 500, body };
+  }
+  const { families } = page;
+  const isProtobuf = /^application\/vnd\.google\.protobuf\b[^,]*;\s*encoding=delimited\b/.test(
+    accept,
+  );
+  return isProtobuf
+    ? { status: 200, body: printProtobuf(families), headers: PROTOBUF }
+    : { status: 200, body: printExposition(families), headers: EXPOSITION };
 }
 
 function success(data: unknown): Answer {

@@ -1,6 +1,6 @@
 /**
- * An embedded Pushgateway, for machines without the real one: the same API over the same text format,
- * held to the same tests. It takes no protobuf, no snappy and no `gaugehistogram`.
+ * An embedded Pushgateway, for machines without the real one: the same API over the same formats, held
+ * to the same tests. It takes no pushes in protobuf, no snappy and no `gaugehistogram`.
  * @see https://github.com/prometheus/pushgateway#api
  */
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import type { Group, LabelSet, MetricFamily, Snapshot } from "../../lib/metrics/family.ts";
 import { groupPath } from "../../lib/metrics/grouping-key.ts";
 import { openPushgateway, type Pushgateway } from "../../lib/metrics/pushgateway.ts";
+import { sortLabels } from "../../local/pushgateway/label-set.ts";
 import { printExposition } from "../../local/pushgateway/print-exposition.ts";
 import { startPushgateway } from "../../local/pushgateway/server.ts";
 import { expositions } from "../local/pushgateway/arbitrary-exposition.ts";
@@ -19,9 +20,13 @@ async function collect({ groups }: Snapshot): Promise<Group[]> {
   return all.toSorted((a, b) => groupPath(a.key).localeCompare(groupPath(b.key)));
 }
 
-/** Families in one order, labels in one order. */
+/** Families in one order, samples in one order. */
 function sortFamilies(families: readonly MetricFamily[]): unknown {
-  return families.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const byLabels = (a: { labels: LabelSet }, b: { labels: LabelSet }) =>
+    JSON.stringify(sortLabels(a.labels)) < JSON.stringify(sortLabels(b.labels)) ? -1 : 1;
+  return families
+    .map((family) => ({ ...family, samples: [...family.samples].sort(byLabels) }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 describe.each(pushgatewayKinds)("the groups of $name", (kind) => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readLength } from "../../../lib/metrics/protobuf-cursor.ts";
 import { printExposition } from "../../../local/pushgateway/print-exposition.ts";
 import { pushgatewayKinds, type TestPushgateway } from "../../support/pushgateway.ts";
 import { expositions } from "./arbitrary-exposition.ts";
@@ -8,6 +9,10 @@ import { expositions } from "./arbitrary-exposition.ts";
 
 const [embeddedKind, ...realKinds] = pushgatewayKinds;
 const GROUP = "/metrics/job/j/l/m";
+/** In the text and among the names: families of a Pushgateway's own. */
+const OWN = /^(# (HELP|TYPE) )?(go_|process_|promhttp_|pushgateway_|push_(failure_)?time_)/;
+const PROTOBUF =
+  "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 
 const wellFormed = expositions.map((families) => printExposition(families));
 const mutation = fc.oneof(
@@ -53,8 +58,13 @@ describe.each(realKinds)("$name", (kind) => {
     }
   }
 
-  it("holds what was pushed well-formed as the embedded one does", async () => {
-    await fc.assert(fc.asyncProperty(pushesOf(wellFormed), expectAgreement), { numRuns: 100 });
+  async function expectSameBytes(pushes: readonly Push[]): Promise<void> {
+    await expectAgreement(pushes);
+    expect(await showBytes(embedded)).toEqual(await showBytes(real));
+  }
+
+  it("holds what was pushed well-formed, and shows it in protobuf, as the embedded one does", async () => {
+    await fc.assert(fc.asyncProperty(pushesOf(wellFormed), expectSameBytes), { numRuns: 100 });
   });
 
   // The embedded one follows the newest; those before 1.6.0 take some of these for whole.
@@ -90,8 +100,28 @@ async function pushTo(gateway: TestPushgateway | undefined, { method, body }: Pu
       Object.entries(group).map(([name, family]) => [name, withoutTimes(name, family)]),
     );
   });
-  const own = /^(# (HELP|TYPE) )?(go_|process_|promhttp_|pushgateway_|push_(failure_)?time_)/;
-  return { status, groups, page: page.split("\n").filter((line) => !own.test(line)) };
+  return { status, groups, page: page.split("\n").filter((line) => !OWN.test(line)) };
+}
+
+/** The protobuf messages of the page, the Pushgateway's own and the push times left out. */
+async function showBytes(gateway: TestPushgateway | undefined): Promise<string[]> {
+  const answer = await fetch(`${gateway?.url}/metrics`, { headers: { accept: PROTOBUF } });
+  const families = splitFamilies(Buffer.from(await answer.arrayBuffer()));
+  return families.filter(({ name }) => !OWN.test(name)).map(({ hex }) => hex);
+}
+
+/** The messages of a page, each behind its length; a family's name comes first in it. */
+function splitFamilies(page: Buffer): { name: string; hex: string }[] {
+  const families = [];
+  const cursor = { bytes: page, at: 0, end: page.length };
+  while (cursor.at < page.length) {
+    const end = readLength(cursor) + cursor.at;
+    const message = page.subarray(cursor.at, end);
+    const name = message.toString("utf8", 2, 2 + (message[1] ?? 0));
+    families.push({ name, hex: message.toString("hex") });
+    cursor.at = end;
+  }
+  return families;
 }
 
 function withoutTimes(name: string, family: ApiFamily): unknown {

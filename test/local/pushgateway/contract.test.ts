@@ -492,6 +492,29 @@ b{instance="",job="k"} 3
     );
   });
 
+  it("shows the same in protobuf, each family behind its length", async () => {
+    await send(
+      gateway,
+      put("/job/kk", `# HELP c Two.\n# TYPE c counter\nc{a="é"} 3\n${HISTOGRAM}`),
+    );
+    const headers = {
+      accept:
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+    };
+    const answer = await fetch(`${gateway.url}/metrics`, { headers });
+    expect(answer.headers.get("content-type")).toMatch(
+      /^application\/vnd\.google\.protobuf; proto=io\.prometheus\.client\.MetricFamily; encoding=delimited/,
+    );
+    const page = Buffer.from(await answer.arrayBuffer()).toString("hex");
+    // As Pushgateway 1.5.1 and 1.11.3 wrote them.
+    expect(page).toContain(
+      "3a0a0163120454776f2e1800222d0a070a01611202c3a90a0c0a08696e7374616e636512000a090a036a6f6212026b6b1a09090000000000000840",
+    );
+    expect(page).toContain(
+      "470a0168180422400a0c0a08696e7374616e636512000a090a036a6f6212026b6b3a2508021100000000000008401a0b080111000000000000e03f1a0b080211000000000000f07f",
+    );
+  });
+
   it("tells its own time, to the second in Date and finer in push times", async () => {
     const before = Date.now() / 1_000;
     await send(gateway, put("/job/j", "x 1\n"));
