@@ -44,8 +44,9 @@ const CORRELATION_ID_SCHEMA = { type: "string", pattern: "^[A-Za-z0-9._:-]{1,128
 const CORRELATION_ID = {
   name: "x-correlation-id",
   in: "header",
-  description: "Names the request in logs; one that does not match is replaced, not refused.",
-  schema: CORRELATION_ID_SCHEMA,
+  description:
+    "Names the request in logs. One that is not 1 to 128 of `A-Za-z0-9._:-` is replaced, not refused.",
+  schema: { type: "string", examples: ["4f1c7a2e-9d0b-4c63-8a51-6f2f0d9a7b10"] },
 };
 
 const HEADERS = {

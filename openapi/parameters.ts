@@ -4,6 +4,7 @@
 
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
+import { withExactText } from "./exact-text.ts";
 import type { JsonSchema } from "./schemas.ts";
 
 type ParametersSchema = v.StrictObjectSchema<v.ObjectEntries, undefined>;
@@ -42,6 +43,6 @@ function convert(entry: v.GenericSchema): { description: unknown; schema: JsonSc
   const value = v.safeParse(entry, undefined);
   return {
     description,
-    schema: { ...schema, ...(text === undefined ? {} : { default: value.output }) },
+    schema: withExactText({ ...schema, ...(text === undefined ? {} : { default: value.output }) }),
   };
 }

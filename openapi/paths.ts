@@ -162,8 +162,9 @@ export const PATHS: Paths = {
         {
           name: "x-prometheus-scrape-timeout-seconds",
           in: "header",
-          description: "How long the scraper waits; bounds the time the answer takes.",
-          schema: { type: "number", exclusiveMinimum: 0, examples: [10] },
+          description:
+            "Seconds that the scraper waits; bounds the time the answer takes. Anything that is no number says nothing.",
+          schema: { type: "string", examples: ["10"] },
         },
         CORRELATION_ID,
       ],

@@ -7,6 +7,7 @@ import type { GenericSchema } from "valibot";
 import { ERRORS, type ErrorCode, ServiceError } from "../lib/errors.ts";
 import { problemType, publicCode } from "../lib/http/problem.ts";
 import { ExchangeCode, RecordedTrade, SymbolCode, TradeInput } from "../lib/trades/trade.ts";
+import { withExactText } from "./exact-text.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -19,7 +20,7 @@ export const PUBLIC_CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
 export function fromValibot(schema: GenericSchema): JsonSchema {
   const options = { target: "draft-2020-12", typeMode: "input", errorMode: "ignore" } as const;
   const { $schema: _, ...converted } = toJsonSchema(schema, options);
-  return converted;
+  return withExactText(converted);
 }
 
 /** A reference to one of `SCHEMAS`. */

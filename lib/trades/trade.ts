@@ -123,13 +123,15 @@ export const TradeInput = v.strictObject({
 export const RecordedTrade = v.object({
   message_id: messageId,
   ...required,
-  timestamp: timestamp(MADE_AT, CANONICAL_TIMESTAMP),
+  timestamp: timestamp(MADE_AT, { pattern: CANONICAL_TIMESTAMP }),
   price: decimal(PRICE, CANONICAL_DECIMAL),
   quantity: decimal(QUANTITY, CANONICAL_DECIMAL),
   side: Side,
   trade_conditions: conditions,
   source_sequence: v.optional(sourceSequence),
-  ingestion_timestamp: timestamp("When the service took the trade in.", CANONICAL_TIMESTAMP),
+  ingestion_timestamp: timestamp("When the service took the trade in.", {
+    pattern: CANONICAL_TIMESTAMP,
+  }),
   platform_sequence: code(/^[1-9]\d{0,19}$/, "a whole number in a string", {
     description: "Place of the trade in the order this service recorded its symbol: 1, 2, 3…",
     example: "1",
@@ -180,12 +182,15 @@ function decimal(meaning: Meaning, pattern = DECIMAL_PATTERN) {
 }
 
 /** A timestamp with microseconds, in a schema. */
-export function timestamp(description: string, pattern = TIMESTAMP_PATTERN) {
+export function timestamp(
+  description: string,
+  { pattern = TIMESTAMP_PATTERN, example = "2021-01-08T00:00:00.278000Z" } = {},
+) {
   return v.pipe(
     v.string(`expected ${TIMESTAMP_EXPECTED}`),
     v.regex(pattern, `expected ${TIMESTAMP_EXPECTED}`),
     v.check((text) => parseTimestamp(text) !== undefined, `expected ${TIMESTAMP_EXPECTED}`),
     v.description(description),
-    v.examples(["2021-01-08T00:00:00.278000Z"]),
+    v.examples([example]),
   );
 }

@@ -20,13 +20,28 @@ const MAX_LIMIT = 1000;
 const TIME_FORM =
   "ISO 8601 with `Z` or an offset, at most six digits of a second; `+` is `%2B` in a URL.";
 const LIMIT_EXPECTED = `expected a whole number from 1 to ${MAX_LIMIT}`;
+/** What the examples of the other parameters ask for, so that all of them fit together. */
+const EXAMPLE_FILTERS: CursorFilters = {
+  symbol: "BTCUSDT",
+  exchange: "BINANCE",
+  startTime: "1610064000000000",
+  endTime: "1610150400000000",
+};
 
 /** The query parameters of `GET /trades`, as they come in the URL. */
 export const TradesParameters = v.strictObject({
   symbol: v.optional(v.pipe(SymbolCode, v.description("Only this symbol, in capitals."))),
   exchange: v.optional(v.pipe(ExchangeCode, v.description("Only this exchange, in capitals."))),
-  start_time: v.optional(timestamp(`Oldest time to list, inclusive. ${TIME_FORM}`)),
-  end_time: v.optional(timestamp(`Time before which to list, exclusive. ${TIME_FORM}`)),
+  start_time: v.optional(
+    timestamp(`Oldest time to list, inclusive. ${TIME_FORM}`, {
+      example: "2021-01-08T00:00:00Z",
+    }),
+  ),
+  end_time: v.optional(
+    timestamp(`Time before which to list, exclusive. ${TIME_FORM}`, {
+      example: "2021-01-09T00:00:00Z",
+    }),
+  ),
   limit: v.optional(
     v.pipe(
       v.string(LIMIT_EXPECTED),
@@ -47,7 +62,7 @@ export const TradesParameters = v.strictObject({
       v.regex(/^[A-Za-z0-9_-]+$/, CURSOR_EXPECTED),
       v.check(isCursor, CURSOR_EXPECTED),
       v.description("`next_cursor` of the page before, with the same filters."),
-      v.examples([encodeCursor({}, "1610064000278000")]),
+      v.examples([encodeCursor(EXAMPLE_FILTERS, "1610064000278000")]),
     ),
   ),
 });
