@@ -181,6 +181,7 @@ function allow(Action: string | readonly string[], Resource: unknown) {
 
 function mapping(options: ConsumeFromKafkaOptions): Resource {
   const { topic, batchSize, batchWindowSeconds, maxRetries, maxAgeSeconds, maxPollers } = options;
+  const access = accessOf(options);
   return {
     Type: "AWS::Lambda::EventSourceMapping",
     // What its role may not do is refused when it is made.
@@ -188,7 +189,8 @@ function mapping(options: ConsumeFromKafkaOptions): Resource {
     Properties: {
       FunctionName: { "Fn::GetAtt": [FUNCTION, "Arn"] },
       ...source(options),
-      SourceAccessConfigurations: accessOf(options),
+      // An empty list is refused.
+      ...(access.length === 0 ? {} : { SourceAccessConfigurations: access }),
       Topics: [topic],
       StartingPosition: "TRIM_HORIZON",
       BatchSize: Number(batchSize),

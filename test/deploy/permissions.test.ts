@@ -5,11 +5,20 @@ import { packageService, type PackagedService } from "../support/packaged-servic
 
 const LEDGER = "where the partition key is LEDGER#k2-trades";
 
+const NO_LEDGER = "where the partition key is not like LEDGER#*";
+
 /** All that each function may do, beside writing its own log. */
 const PERMISSIONS: Readonly<Record<string, readonly string[]>> = {
   "list-trades": ["dynamodb:Query TradesTable", "dynamodb:Query TradesTable/index/recent"],
   // Kafka is not IAM's: brokers let in whom the network and SASL let in.
   "publish-trades": [],
+  // Where it consumes from Kafka its role reads there too: test/ops/consume-from-kafka.test.ts.
+  "consume-trades": [
+    `dynamodb:BatchGetItem TradesTable ${NO_LEDGER}`,
+    `dynamodb:BatchWriteItem TradesTable ${NO_LEDGER}`,
+    `dynamodb:GetItem TradesTable ${NO_LEDGER}`,
+    `dynamodb:PutItem TradesTable ${NO_LEDGER}`,
+  ],
   "list-symbols": ["dynamodb:Query TradesTable"],
   "summarize-day": ["dynamodb:GetItem TradesTable"],
   "scrape-metrics": [
@@ -28,9 +37,10 @@ const PERMISSIONS: Readonly<Record<string, readonly string[]>> = {
   "answer-unknown": [],
 };
 const LOG_ACTIONS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
-/** Who may invoke each function that API Gateway does not. */
-const INVOKERS: Readonly<Record<string, string>> = {
-  "retire-environments": "events.amazonaws.com",
+/** Who may invoke each function that API Gateway may not; an event source mapping needs no leave. */
+const INVOKERS: Readonly<Record<string, readonly string[]>> = {
+  "retire-environments": ["events.amazonaws.com"],
+  "consume-trades": [],
 };
 const FUNCTIONS = readdirSync(join(import.meta.dirname, "../../functions"))
   .map((file) => file.replace(/\.ts$/, ""))
@@ -73,11 +83,11 @@ describe("permissions", () => {
     ]);
   });
 
-  it.each(FUNCTIONS)("let one service invoke %s", (name) => {
+  it.each(FUNCTIONS)("let no one but its trigger invoke %s", (name) => {
     const invokers = ofType("AWS::Lambda::Permission")
       .filter((permission) => permission["FunctionName"]["Fn::GetAtt"][0] === idOf(name))
       .map((permission) => permission["Principal"]);
-    expect([...new Set(invokers)]).toEqual([INVOKERS[name] ?? "apigateway.amazonaws.com"]);
+    expect([...new Set(invokers)]).toEqual(INVOKERS[name] ?? ["apigateway.amazonaws.com"]);
   });
 
   it("give no function an address of its own", () => {
@@ -95,8 +105,14 @@ function inWords({ Effect, Action, Resource, Condition }: Statement): string[] {
 }
 
 function inWordsOf(condition: NonNullable<Statement["Condition"]>): string {
-  const keys = condition["ForAllValues:StringEquals"]?.["dynamodb:LeadingKeys"];
-  return keys === undefined ? JSON.stringify(condition) : `the partition key is ${keys.join()}`;
+  const words = { "ForAllValues:StringEquals": "is", "ForAllValues:StringNotLike": "is not like" };
+  const entries = Object.entries(words).flatMap(([operator, word]) => {
+    const keys = condition[operator]?.["dynamodb:LeadingKeys"];
+    return keys === undefined ? [] : [`the partition key ${word} ${keys.join()}`];
+  });
+  return entries.length === Object.keys(condition).length
+    ? entries.join(" and ")
+    : JSON.stringify(condition);
 }
 
 /** Anything that is not one named thing stays as it is, for the reader of a failure. */

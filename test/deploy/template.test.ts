@@ -22,6 +22,21 @@ const SWITCHED = {
   reserveConcurrency: "false",
   logRetentionDays: "7",
   rateLimit: "5",
+  consumeFrom: "msk",
+  kafkaClusterArn:
+    "arn:aws:kafka:us-east-1:123456789012:cluster/trades/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f-1",
+};
+const SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:k2-trades/kafka-AbCdEf";
+const WITH_KAFKA = {
+  consumeFrom: "kafka",
+  kafkaBrokers: "one.kafka.internal:9096,two.kafka.internal:9096",
+  kafkaTls: "true",
+  kafkaSaslMechanism: "SCRAM-SHA-512",
+  kafkaSaslUsername: "k2-trades",
+  kafkaSaslPassword: "{{resolve:secretsmanager:k2-trades/kafka:SecretString:password}}",
+  kafkaSecretArn: SECRET_ARN,
+  kafkaSubnetIds: "subnet-0123456789abcdef0",
+  kafkaSecurityGroupIds: "sg-0123456789abcdef0",
 };
 
 const packaged: Record<string, PackagedService> = {};
@@ -29,12 +44,13 @@ const packaged: Record<string, PackagedService> = {};
 beforeAll(() => {
   packaged["with its defaults"] = packageService({ stage: "prod" });
   packaged["with every switch the other way"] = packageService({ params: SWITCHED });
-}, 240_000);
+  packaged["for a Kafka of one's own"] = packageService({ params: WITH_KAFKA });
+}, 300_000);
 afterAll(() => {
   for (const service of Object.values(packaged)) service.remove();
 });
 
-const KINDS = ["with its defaults", "with every switch the other way"];
+const KINDS = ["with its defaults", "with every switch the other way", "for a Kafka of one's own"];
 const templateOf = (kind: string): Template => JSON.parse(packaged[kind]?.template ?? "{}");
 
 describe.each(KINDS)("the template, packaged %s", (kind) => {
