@@ -42,6 +42,7 @@ export function openTradeConsumer(config: Config): TradeConsumer {
   const store = openTable(config);
   const topicsOf = openTradeTopics(config);
   const { deadLetters } = config.kafka.topics;
+  const counted: NextOffsets = new Map();
   return async (event, { metrics, log, remainingTimeMs }) => {
     const limitMs = remainingTimeMs - Math.min(RESERVE_MS, remainingTimeMs / 5);
     const batch = await consumeBatch(event, {
@@ -51,7 +52,7 @@ export function openTradeConsumer(config: Config): TradeConsumer {
       limitMs,
       now: Date.now() * 1_000,
     });
-    recordBatch(metrics, event, batch);
+    recordBatch(metrics, event, { ...batch, released: notYetCounted(batch.released, counted) });
     report(log, batch);
     return batch.response;
   };
@@ -98,6 +99,19 @@ function measuredStore(
       }
     },
   };
+}
+
+/** Of each partition, the offset after the last that this environment has counted. */
+type NextOffsets = Map<string, number>;
+
+/** Kafka delivers again what it did not hear was done: that has been counted. */
+function notYetCounted(released: readonly ConsumedRecord[], counted: NextOffsets) {
+  const before = new Map(counted);
+  for (const {
+    record: { source, offset },
+  } of released)
+    counted.set(source, Math.max(counted.get(source) ?? 0, offset + 1));
+  return released.filter(({ record: { source, offset } }) => offset >= (before.get(source) ?? 0));
 }
 
 /**

@@ -96,11 +96,24 @@ describe("consume-trades", () => {
     });
   });
 
+  it("counts a batch once that Kafka delivers again, not having heard that it was done", async () => {
+    const run = tradeRun({ symbol: "SOLUSDT", count: 5 });
+    const event = kafkaEvent(run.map(recordOf), { startOffset: 100 });
+    await handler(event, lambdaContext());
+    const before = await metrics();
+    const longer = kafkaEvent([...run, ...run].map(recordOf), { startOffset: 100 });
+    expect(await handler(longer, lambdaContext())).toEqual({ batchItemFailures: [] });
+    expect(growth(before, await metrics())).toMatchObject({
+      'kafka_messages_consumed_total{topic="trades"}': 5,
+      'kafka_batch_size_count{operation="consume",topic="trades"}': 1,
+    });
+  });
+
   it("measures from the trade to its being stored, and from the record to its being consumed", async () => {
     const before = await metrics();
     const [trade] = tradeRun({ symbol: "ETHUSDT", count: 1, start: new Date().toISOString() });
     const record = { ...recordOf(trade!), timestamp: Date.now() - 10_000 };
-    await handler(kafkaEvent([record]), lambdaContext());
+    await handler(kafkaEvent([record], { startOffset: 1_000 }), lambdaContext());
     const after = await metrics();
     const grown = (series: string) => (after.get(series) ?? 0) - (before.get(series) ?? 0);
     expect(grown('trade_storage_lag_seconds_count{topic="trades"}')).toBe(1);
