@@ -10,17 +10,7 @@ import {
   toStored,
   type ExactSum,
 } from "../../lib/metrics/exact-sum.ts";
-
-const UNITS_PER_ONE = 1074n; // every finite double is a whole number of 2^-1074
-
-/** The exact value of a double as a whole number of 2^-1074: an independent, slower arithmetic. */
-function toUnits(value: number): bigint {
-  const bits = new BigUint64Array(new Float64Array([value]).buffer)[0] ?? 0n;
-  const exponent = (bits >> 52n) & 0x7ffn;
-  const fraction = bits & 0xfffffffffffffn;
-  const magnitude = exponent === 0n ? fraction : (fraction | 0x10000000000000n) << (exponent - 1n);
-  return value < 0 ? -magnitude : magnitude;
-}
+import { exactTotal, toUnits } from "../support/exact-doubles.ts";
 
 const unitsOf = (sum: ExactSum) => toStored(sum).reduce((all, part) => all + toUnits(part), 0n);
 const sumOf = (values: readonly number[]) => {
@@ -161,5 +151,8 @@ function neighbours(value: number): number[] {
 }
 
 it("counts units of 2^-1074 in this test as a double does", () => {
-  expect(toUnits(1)).toBe(1n << UNITS_PER_ONE);
+  expect(toUnits(1)).toBe(1n << 1074n);
+  expect(exactTotal([0.1, 0.2, 0.3])).toBe(0.6);
+  expect(exactTotal([2 ** 53, 1, 5e-324])).toBe(2 ** 53 + 2);
+  expect(exactTotal([5e-324, 5e-324])).toBe(1e-323);
 });
