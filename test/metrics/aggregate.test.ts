@@ -1,12 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  createAggregation,
-  pageLabels,
-  type AggregationOptions,
-} from "../../lib/metrics/aggregate.ts";
+import { createAggregation, type AggregationOptions } from "../../lib/metrics/aggregate.ts";
 import type { GaugeAggregation } from "../../lib/metrics/definition.ts";
 import type { Group, HistogramSample, LabelSet, MetricFamily } from "../../lib/metrics/family.ts";
+import { createPageSeries } from "../../lib/metrics/page-series.ts";
 import { createTally, type StoredFamily } from "../../lib/metrics/tally.ts";
 import { exactTotal } from "../support/exact-doubles.ts";
 import {
@@ -33,9 +30,10 @@ function aggregate(
 /** What retirement would store of these groups, through JSON as the ledger keeps it. */
 function fold(groups: readonly Group[]): StoredFamily[] {
   const tally = createTally();
+  const pageSeries = createPageSeries();
   for (const group of groups) {
     for (const family of group.families)
-      tally.add(family, pageLabels(group), group.pushedAtSeconds);
+      tally.add(family, pageSeries(group), group.pushedAtSeconds);
   }
   return JSON.parse(JSON.stringify(tally.toStored())) as StoredFamily[];
 }
