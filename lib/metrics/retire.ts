@@ -168,15 +168,15 @@ async function planPushgateway(
     if (!isLive(group, known.state)) ghosts += 1;
     else if (isFinished(group, snapshot.takenAtSeconds, known.state, windows)) {
       fold(tally, group, pageSeries(group));
-      tombstones[group.key["instance"] ?? ""] = lastPushSeconds(group);
       folded += 1;
     } else {
       live += 1;
       continue;
     }
     doomed.push({ pushgateway, key: group.key });
+    tombstones[group.key["instance"] ?? ""] = lastPushSeconds(group);
   }
-  const state = advance(known.state, tombstones, snapshot.takenAtSeconds, windows);
+  const state = advance(known.state, { tombstones, doomed, snapshot, windows });
   const isEmpty = folded + ghosts + live === 0;
   const isLeaving = isEmpty && !options.urls.includes(url);
   const counts = { folded, ghosts, live };
@@ -186,7 +186,7 @@ async function planPushgateway(
 
 /**
  * Looks at a Pushgateway's clock. Set forward, it would make the living look silent: nothing silent
- * is folded for a whole window. Set back, it would put new pushes behind the horizon: that moves too.
+ * is folded for a whole window. Set back, it puts new pushes behind the horizon: that is set back too.
  */
 function withClock(
   before: PushgatewayState | undefined,
@@ -199,11 +199,12 @@ function withClock(
     const state = { url, horizonSeconds: 0, offsetSeconds, heldUntilSeconds: 0, tombstones: {} };
     return { state, isClockSet: false };
   }
-  if (Math.abs(offsetSeconds - before.offsetSeconds) <= CLOCK_STEP_SECONDS) {
+  const stepSeconds = offsetSeconds - before.offsetSeconds;
+  if (Math.abs(stepSeconds) <= CLOCK_STEP_SECONDS) {
     // Drift is followed slowly: the offset stays as it was first seen until a step.
     return { state: before, isClockSet: false };
   }
-  const horizonSeconds = Math.min(before.horizonSeconds, horizonAt(takenAtSeconds, windows));
+  const horizonSeconds = Math.floor(before.horizonSeconds + Math.min(0, stepSeconds));
   const heldUntilSeconds = takenAtSeconds + windows.retireAfterSeconds;
   return {
     state: { ...before, offsetSeconds, horizonSeconds, heldUntilSeconds },
@@ -229,12 +230,20 @@ function fold(tally: Tally, group: Group, seriesOf: (own: LabelSet) => PageSerie
   }
 }
 
-/** Moves the horizon, and drops tombstones of ids that nobody can push under any more. */
+interface Advance {
+  readonly tombstones: Readonly<Record<string, number>>;
+  readonly doomed: readonly Doomed[];
+  readonly snapshot: Snapshot;
+  readonly windows: Windows;
+}
+
+/**
+ * Moves the horizon, and drops the tombstones of ids whose groups are gone and under which nobody can
+ * push any more. The horizon alone would not do for a group that is still there: a clock may be set.
+ */
 function advance(
   state: PushgatewayState,
-  tombstones: Readonly<Record<string, number>>,
-  takenAtSeconds: number,
-  windows: Windows,
+  { tombstones, doomed, snapshot: { takenAtSeconds }, windows }: Advance,
 ): PushgatewayState {
   const isHeld = takenAtSeconds < state.heldUntilSeconds;
   const horizonSeconds = isHeld
@@ -242,8 +251,10 @@ function advance(
     : Math.max(state.horizonSeconds, horizonAt(takenAtSeconds, windows));
   const { leaseSeconds, resendSeconds, marginSeconds } = windows;
   const lateSeconds = leaseSeconds + resendSeconds + marginSeconds;
+  const there = new Set(doomed.map(({ key }) => key["instance"]));
   const kept = Object.entries(tombstones).filter(
-    ([, pushedAtSeconds]) => pushedAtSeconds + lateSeconds >= horizonSeconds,
+    ([instance, pushedAtSeconds]) =>
+      there.has(instance) || pushedAtSeconds + lateSeconds >= horizonSeconds,
   );
   return { ...state, horizonSeconds, tombstones: Object.fromEntries(kept) };
 }

@@ -214,6 +214,34 @@ describe("retire", () => {
     expect(await world.count()).toBe(7);
   });
 
+  it("takes nothing for folded that was pushed after a clock was set back, however late it runs", async () => {
+    const world = createWorld();
+    await world.retire();
+    world.wait(WINDOW);
+    await world.retire();
+    world.setClock("http://a", -WINDOW - MINUTE);
+    world.push(1, 7);
+    world.wait(2 * WINDOW);
+    expect(await world.retire()).toMatchObject({ ghosts: 0, live: 1, clocksSet: 1 });
+    world.wait(2 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 1, ghosts: 0 });
+    expect(await world.count()).toBe(7);
+  });
+
+  it("counts a group once that could not be deleted before a clock was set back", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    world.undeletable.add("http://a");
+    await world.retire();
+    for (let window = 0; window < 3; window += 1) {
+      world.wait(WINDOW);
+      expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, deleted: 0 });
+    }
+    world.setClock("http://a", -5 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, clocksSet: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
   describe("a scrape that is overtaken between its snapshot and its reading of the base", () => {
     /** A group pushed long ago, and again meanwhile: alive, but behind the horizon in the snapshot. */
     const overtake = (world: ReturnType<typeof createWorld>) => async () => {
