@@ -4,13 +4,15 @@
  */
 
 import type { Context } from "aws-lambda";
+import { ServiceError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { MetricDefinition } from "./metrics/definition.ts";
 import { openEnvironment } from "./metrics/environment.ts";
 import type { LabelSet } from "./metrics/family.ts";
 import { openFlusher } from "./metrics/flusher.ts";
+import { DEFAULT_LEASE } from "./metrics/incarnation.ts";
 import type { MetricsClient } from "./metrics/metrics-client.ts";
-import { DEFAULT_LEASE, type PushTarget } from "./metrics/pusher.ts";
+import type { PushTarget } from "./metrics/push-target.ts";
 import { openPushgateway } from "./metrics/pushgateway.ts";
 import { adaptive, everyInvocation } from "./metrics/strategy.ts";
 import { withMetrics, type MeasuredHandler } from "./metrics/with-metrics.ts";
@@ -81,5 +83,8 @@ function openTargets(): PushTarget[] {
     return metrics.pushgateways.map((url) => openPushgateway({ ...metrics, url }));
   log.error("metrics are not pushed", { code: "INVALID_CONFIG", detail: fault });
   const refuse = () => Promise.resolve({ outcome: "refused", detail: fault } as const);
-  return [{ url: "", put: refuse, post: refuse }];
+  const toRequest = () => {
+    throw new ServiceError("INVALID_CONFIG", fault);
+  };
+  return [{ url: "", put: refuse, post: refuse, toRequest }];
 }

@@ -13,14 +13,11 @@ import { createDefinitions } from "./definitions.ts";
 import type { MetricDefinition } from "./definition.ts";
 import type { LabelSet } from "./family.ts";
 import { createMetricsClient, type InvocationMetrics } from "./metrics-client.ts";
-import {
-  createPusher,
-  DEFAULT_LEASE,
-  type Lease,
-  type PushEvent,
-  type PushTarget,
-} from "./pusher.ts";
+import { DEFAULT_LEASE, type Lease } from "./incarnation.ts";
+import type { PushTarget } from "./push-target.ts";
+import { createPusher, type PushEvent } from "./pusher.ts";
 import { isRefusal, refusal, type Refusal } from "./refusal.ts";
+import { sendNow } from "./send-now.ts";
 import { createTotals } from "./totals.ts";
 
 export interface EnvironmentOptions {
@@ -68,6 +65,14 @@ export interface Environment {
    * @returns whether it was acknowledged, but for families that the Pushgateway rejects.
    */
   flush(options?: FlushOptions): Promise<boolean>;
+  /** Adds what `merge`s when this process ends, before the last of its metrics leave. */
+  beforeExit(mergeOpen: () => void): void;
+  /**
+   * Pushes everything not acknowledged while this thread stands still, and closes the groups: for a
+   * process that is about to end. Nothing may be flushed afterwards. Never throws.
+   * @param timeoutMs longest time it stands still.
+   */
+  flushAtExit(timeoutMs: number): void;
 }
 
 /** Opens the metrics of this execution environment; call it once, in the init phase. */
@@ -144,6 +149,19 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
   };
   const flush = coalesce(push, combineFlushes);
 
+  const mergesAtExit: (() => void)[] = [];
+  const flushAtExit = (timeoutMs: number) => {
+    for (const mergeOpen of mergesAtExit) mergeOpen();
+    merge(own);
+    const requests = pusher
+      .lastPushes()
+      .map(({ target, method, key, body }) => target.toRequest(method, key, body));
+    if (requests.length === 0) return;
+    const statuses = sendNow(requests, timeoutMs);
+    const isDone = statuses.every((status) => status >= 200 && status < 300);
+    log.warn("the process ends before its time", { isEverythingPushed: isDone, component });
+  };
+
   for (const wrong of definitions.refused) refuse(wrong);
   for (const { name, labels } of listZeros(definitions.all(), options.zeros)) {
     const admission = definitions.admitZero(name, labels);
@@ -157,6 +175,14 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     startInvocation: () => createMetricsClient(definitions, refuse),
     merge,
     flush: (flushOptions = {}) => flush(flushOptions),
+    beforeExit: (mergeOpen) => void mergesAtExit.push(mergeOpen),
+    flushAtExit(timeoutMs) {
+      try {
+        flushAtExit(timeoutMs);
+      } catch (error) {
+        log.error("the last flush failed", { error, component });
+      }
+    },
   };
 }
 

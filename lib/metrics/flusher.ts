@@ -23,16 +23,21 @@ export interface FlusherOptions {
   readonly isMultiConcurrent: boolean;
   /** Time between the flushes of the timer mode, in milliseconds. */
   readonly intervalMs: number;
+  /** How long a process that ends before its time waits for its last push. Default 500. */
+  readonly exitTimeoutMs?: number;
 }
 
 /** Kept of an invocation's time for what comes after the flush. */
 const DEADLINE_MARGIN_MS = 100;
 /** Lambda kills 500 ms after SIGTERM; the rest is for what runs before and after. */
 const SHUTDOWN_TIMEOUT_MS = 300;
+const EXIT_TIMEOUT_MS = 500;
 
 /** Chooses the mode by what is there. Await it in the init phase. */
 export async function openFlusher(options: FlusherOptions): Promise<Flusher> {
   const { environment, strategy, runtimeApi, isMultiConcurrent, intervalMs } = options;
+  const isOnLambda = isMultiConcurrent || runtimeApi !== undefined;
+  if (isOnLambda) flushAtExit(environment, options.exitTimeoutMs ?? EXIT_TIMEOUT_MS);
   if (isMultiConcurrent) return flushByTimer(environment, intervalMs);
   const extension = runtimeApi === undefined ? undefined : await registerExtension(runtimeApi);
   if (extension === undefined) return flushBeforeReturn(environment, strategy);
@@ -104,6 +109,14 @@ function flushAtShutdown(environment: Environment): void {
     const flushed = environment.flush({ isClosing: true, timeoutMs: SHUTDOWN_TIMEOUT_MS });
     void flushed.finally(() => process.kill(process.pid, "SIGTERM"));
   });
+}
+
+/**
+ * The last flush of a process that ends without a signal: by an exception nobody caught, a rejection
+ * nobody handled or `process.exit`. Node.js tells it in an event after which nothing is awaited.
+ */
+function flushAtExit(environment: Environment, timeoutMs: number): void {
+  process.once("exit", () => environment.flushAtExit(timeoutMs));
 }
 
 async function flushInTime(environment: Environment, deadlineMs: number): Promise<void> {

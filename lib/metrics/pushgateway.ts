@@ -16,7 +16,7 @@ import {
   type ExchangeRequest,
 } from "./pushgateway-connection.ts";
 import { splitCredentials, type CredentialOptions } from "./pushgateway-credentials.ts";
-import type { PushOutcome } from "./pusher.ts";
+import type { PushMethod, PushOutcome, PushRequest } from "./push-target.ts";
 import { createGroupReader } from "./read-groups.ts";
 
 export interface PushgatewayOptions extends CredentialOptions {
@@ -50,6 +50,8 @@ export interface Pushgateway {
   put(key: LabelSet, body: string, options?: CallOptions): Promise<PushOutcome>;
   /** Replaces the families in the body, leaves the group's others. Answers as `put` does. */
   post(key: LabelSet, body: string, options?: CallOptions): Promise<PushOutcome>;
+  /** The request that `put` or `post` would send. @throws {ServiceError} `INVALID_METRIC` for the key. */
+  toRequest(method: PushMethod, key: LabelSet, body: string): PushRequest;
   /**
    * Deletes a group; one that is not there is deleted too. Never rejects.
    * @returns whether the Pushgateway acknowledged it.
@@ -115,13 +117,22 @@ export function openPushgateway(options: PushgatewayOptions): Pushgateway {
       const detail = `${VERBS[method]} ${url}: ${describeError(error)}`;
       return { outcome: "refused", detail };
     }
-    return send({ method, path, ...toContent(body) }, call);
+    return send({ method, path, ...(body === undefined ? {} : toContent(body)) }, call);
   }
 
   return {
     url,
     put: (key, body, call) => change("PUT", key, body, call),
     post: (key, body, call) => change("POST", key, body, call),
+    toRequest(method, key, text) {
+      const { headers: contentHeaders, body } = toContent(text);
+      return {
+        method: method.toUpperCase(),
+        url: url + groupPath(key),
+        headers: { ...headers, ...contentHeaders },
+        body,
+      };
+    },
     remove: async (key, call) =>
       (await change("DELETE", key, undefined, call)).outcome === "acknowledged",
     readGroups: (job, { timeoutMs = defaultTimeoutMs, signal } = {}) =>
@@ -134,8 +145,7 @@ export function openPushgateway(options: PushgatewayOptions): Pushgateway {
   };
 }
 
-function toContent(body: string | undefined): { headers?: OutgoingHttpHeaders; body?: Buffer } {
-  if (body === undefined) return {};
+function toContent(body: string): { headers: OutgoingHttpHeaders; body: Buffer } {
   const plain = Buffer.from(body);
   const headers = { "content-type": CONTENT_TYPE };
   if (plain.length <= GZIP_ABOVE_BYTES) return { headers, body: plain };

@@ -17,8 +17,8 @@ export interface Totals {
   initialise(admission: Admission): void;
   /** Adds what an invocation recorded to the pending sums; a gauge's value replaces the last. */
   merge(recorded: RecordedFamily): void;
-  /** Moves the pending sums of these families in flight. Ends with `settle`. */
-  take(isIncluded: (family: string) => boolean): void;
+  /** Moves the pending sums of these families in flight. Ends with `settle`. @returns how many. */
+  take(isIncluded: (family: string) => boolean): number;
   /** Ends the flight of these families; says how many samples that were. */
   settle(fate: Fate, isIncluded?: (family: string) => boolean): number;
   /** A new incarnation: nothing is acknowledged under its id yet. Nothing may be in flight. */
@@ -88,15 +88,18 @@ export function createTotals(): Totals {
       }
     },
     take(isIncluded) {
+      let samples = 0;
       for (const family of families.values()) {
         if (!isIncluded(family.definition.name)) continue;
         for (const series of family.series.values()) {
           if (series.pending === undefined) continue;
           series.inFlight = series.pending;
           series.pending = undefined;
+          samples += 1;
           changed(family, series);
         }
       }
+      return samples;
     },
     settle(fate, isIncluded = () => true) {
       let samples = 0;

@@ -25,6 +25,11 @@ export function withMetrics<Event, Result>(
   handler: MeasuredHandler<Event, Result>,
 ): (event: Event, context: Context) => Promise<Result> {
   const initSeconds = process.uptime();
+  /** Ends each invocation under way, with an outcome. */
+  const running = new Set<(outcome: string) => void>();
+  environment.beforeExit(() => {
+    for (const end of running) end("error");
+  });
   let isCold = true;
 
   return async (event, context) => {
@@ -42,19 +47,24 @@ export function withMetrics<Event, Result>(
       environment.merge(metrics);
       void environment.flush({ timeoutMs: WATCHDOG_MS / 2 });
     });
-    const end = async () => {
+    const end = (outcome: string) => {
+      running.delete(end);
       stopWatching();
       if (!isCounted) metrics.increment("lambda_invocations_total", 1, { outcome });
       environment.merge(metrics);
+    };
+    const leave = async (outcome: string) => {
+      end(outcome);
       await flusher.afterInvocation(context.awsRequestId, deadlineMs);
     };
+    running.add(end);
     try {
       const result = await handler(event, context, metrics);
       outcome = "success";
       return result;
     } finally {
       // Nothing in there should fail; if it does, the answer is still the handler's.
-      await end().catch(() => undefined);
+      await leave(outcome).catch(() => undefined);
     }
   };
 }

@@ -137,6 +137,73 @@ describe("on Lambda, metrics leave after the response", () => {
     expect(await total("lambda_invocations_total", { outcome: "error" })).toBe(1);
   });
 
+  const ENDING = `async (event, context, metrics) => {
+    metrics.increment("orders");
+    if (event.ends === undefined) return;
+    environment.merge(metrics);
+    if (event.isPushing) void environment.flush();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    metrics.increment("orders");
+    if (event.ends === "exit") process.exit(1);
+    if (event.ends === "rejection") void Promise.reject(new Error("nobody handles this"));
+    if (event.ends === "exception") setTimeout(() => { throw new Error("nobody catches this"); });
+    await new Promise(() => {});
+  }`;
+
+  it.each(["exception", "rejection", "exit"])(
+    "loses nothing to a process that ends (%s), and closes its group",
+    async (ends) => {
+      await using fn = await startFunction(ENDING);
+      await (
+        await fn.lambda.invoke({})
+      ).finished;
+      const ended = await fn.lambda.invoke({ ends });
+      expect((await ended.finished).outcome).toBe("crash");
+      expect(await total("orders_total")).toBe(3);
+      expect(await total("lambda_invocations_total", { outcome: "error" })).toBe(1);
+      expect(await total("metrics_closed")).toBe(1);
+      expect(await readGroups()).toHaveLength(1);
+    },
+  );
+
+  it("counts once what a process that ends was just pushing, though that arrives last", async () => {
+    await using fn = await startFunction(ENDING);
+    proxy.inject({ type: "delay-before", delayMs: 2_000 });
+    const ended = await fn.lambda.invoke({ ends: "exception", isPushing: true });
+    expect((await ended.finished).outcome).toBe("crash");
+    expect(proxy.requests.length).toBe(3);
+    await proxy.settled();
+    expect(await total("orders_total")).toBe(2);
+    expect(await total("lambda_invocations_total")).toBe(1);
+    expect(await readGroups()).toHaveLength(2);
+  });
+
+  it("loses nothing recorded in an init phase that fails", async () => {
+    const atInit = `
+      const init = environment.startInvocation();
+      init.increment("loads");
+      environment.merge(init);
+      if (process.env.FAILS) throw new Error("no init");`;
+    await using fn = await startFunction(COUNTING, { atInit }, { variables: { FAILS: "yes" } });
+    const failed = await fn.lambda.invoke({});
+    expect((await failed.finished).outcome).toBe("init-failure");
+    const inits = fn.lambda.environments.reduce((all, { initCount }) => all + initCount, 0);
+    expect(inits).toBeGreaterThan(0);
+    expect(await total("loads_total")).toBe(inits);
+    expect(await total("metrics_closed")).toBe(inits);
+  });
+
+  it("ends the process all the same when nobody answers its last push, and says so", async () => {
+    await using fn = await startFunction(ENDING, { exitTimeoutMs: 300 });
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    proxy.inject({ type: "delay-before", delayMs: 60_000 });
+    const ended = await fn.lambda.invoke({ ends: "exit" });
+    expect((await ended.finished).outcome).toBe("crash");
+    expect(ended.environment.log.text()).toContain('"isEverythingPushed":false');
+  });
+
   it("loses nothing while the Pushgateway is down, and changes no answer", async () => {
     await using fn = await startFunction(COUNTING);
     await proxy.refuseConnections();
@@ -206,5 +273,21 @@ describe("on Lambda Managed Instances, a timer flushes", () => {
     }
     expect(await total("orders_total")).toBe(60);
     expect(await readGroups()).toHaveLength(2);
+  });
+
+  it("loses nothing to a worker thread that ends by an exception", async () => {
+    const ending = `async (event, context, metrics) => {
+      metrics.increment("orders");
+      setTimeout(() => { throw new Error("nobody catches this"); });
+      await new Promise(() => {});
+    }`;
+    await using fn = await startFunction(
+      ending,
+      { isMultiConcurrent: true },
+      { multiConcurrent: { maxConcurrency: 1, workerCount: 1 }, maxEnvironments: 1 },
+    );
+    await fn.lambda.invoke({});
+    expect(await total("orders_total")).toBe(1);
+    expect(await total("metrics_closed")).toBe(1);
   });
 });

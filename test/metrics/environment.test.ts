@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openEnvironment, type EnvironmentOptions } from "../../lib/metrics/environment.ts";
-import type { PushTarget } from "../../lib/metrics/pusher.ts";
+import type { PushTarget } from "../../lib/metrics/push-target.ts";
 import { REFUSAL_REASONS } from "../../lib/metrics/refusal.ts";
 import { createTestClock } from "../support/clock.ts";
 import { readExposition, sampleLines } from "../support/exposition.ts";
@@ -47,7 +47,7 @@ function createGate(target: PushTarget) {
       return target[method](...call);
     };
   return {
-    target: { url: target.url, put: gate("put"), post: gate("post") },
+    target: { ...target, put: gate("put"), post: gate("post") },
     waiting,
     /** Lets one request through, and whatever follows from it happen. */
     open: async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createLog } from "../../lib/log.ts";
 import { openEnvironment } from "../../lib/metrics/environment.ts";
 import { flushBeforeReturn } from "../../lib/metrics/flusher.ts";
-import type { PushOutcome, PushTarget } from "../../lib/metrics/pusher.ts";
+import type { PushOutcome, PushTarget } from "../../lib/metrics/push-target.ts";
 import { everyInvocation } from "../../lib/metrics/strategy.ts";
 import { withMetrics, type MeasuredHandler } from "../../lib/metrics/with-metrics.ts";
 import { lambdaContext } from "../support/api-event.ts";
@@ -21,6 +21,9 @@ function wrap<Result>(handler: MeasuredHandler<unknown, Result>, push?: Push) {
     url: "http://pushgateway",
     put: (_key, body) => take(body),
     post: (_key, body) => take(body),
+    toRequest() {
+      throw new Error("nothing is sent at the end of this process");
+    },
   };
   const environment = openEnvironment({
     service: "s",

@@ -16,6 +16,10 @@ export interface MeasuredFunctionOptions {
   readonly strategy?: "everyInvocation" | "adaptive({ intervalMs: 60_000 })";
   readonly isMultiConcurrent?: boolean;
   readonly pushTimeoutMs?: number;
+  /** Default 10,000: no machine is so slow. */
+  readonly exitTimeoutMs?: number;
+  /** Source that the module runs at the end of its init phase; it may use `environment`. */
+  readonly atInit?: string;
 }
 
 /**
@@ -30,6 +34,8 @@ export async function bundleMeasured(
     strategy = "everyInvocation",
     isMultiConcurrent = false,
     pushTimeoutMs = 1_000,
+    exitTimeoutMs = 10_000,
+    atInit = "",
   } = options;
   const taskRoot = mkdtempSync(join(tmpdir(), "k2-measured-"));
   await build({
@@ -51,13 +57,16 @@ export async function bundleMeasured(
         const flusher = await openFlusher({
           environment, strategy: ${strategy}, intervalMs: 50,
           isMultiConcurrent: ${isMultiConcurrent},
+          exitTimeoutMs: ${exitTimeoutMs},
           runtimeApi: process.env.AWS_LAMBDA_RUNTIME_API,
         });
         export const handler = withMetrics(environment, flusher, ${handler});
         void adaptive; void everyInvocation;
+        ${atInit}
       `,
     },
     bundle: true,
+    minify: true,
     format: "esm",
     platform: "node",
     target: "node24",

@@ -57,7 +57,7 @@ async function* iterate(groups: readonly Group[]): AsyncGenerator<Group> {
 }
 
 /** Reads what `formatPayload` writes, and no more; a histogram that was cut has only some buckets. */
-function parsePayload(body: string): MetricFamily[] {
+export function parsePayload(body: string): MetricFamily[] {
   const families: { name: string; help: string; type: MetricFamily["type"]; lines: string[] }[] =
     [];
   for (const line of body.split("\n").filter((text) => text !== "")) {

@@ -4,7 +4,7 @@
  */
 
 import type { LabelSet } from "../../lib/metrics/family.ts";
-import type { PushOutcome, PushTarget } from "../../lib/metrics/pusher.ts";
+import type { PushOutcome, PushTarget } from "../../lib/metrics/push-target.ts";
 import { readExposition, sampleLines } from "./exposition.ts";
 
 /**
@@ -91,6 +91,12 @@ export function createScriptedTarget(url = "http://pushgateway:9091"): ScriptedT
       Promise.resolve(answer({ method: "put", key, body, timeoutMs })),
     post: (key, body, { timeoutMs }) =>
       Promise.resolve(answer({ method: "post", key, body, timeoutMs })),
+    toRequest: (method, key, body) => ({
+      method,
+      url: `${url}/${key["instance"]}`,
+      headers: {},
+      body: Buffer.from(body),
+    }),
     script(...next) {
       fates = [...next];
     },
