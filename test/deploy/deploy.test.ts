@@ -12,6 +12,7 @@ import type { Template } from "../support/template/template.ts";
 const NOT_EMULATED = [
   "AWS::ApiGateway::Account",
   "AWS::ApiGateway::ApiKey",
+  "AWS::ApiGateway::GatewayResponse",
   "AWS::ApiGateway::UsagePlan",
   "AWS::ApiGateway::UsagePlanKey",
   "AWS::S3::BucketPolicy",
