@@ -71,10 +71,10 @@ const AT_WORK: [name: string, events: unknown[], statuses: (number | null)[]][] 
 ];
 
 /** Characters of a bundle, at most; with Kafka's client it is larger. */
-const MAX_BUNDLE_LENGTH = 400_000;
+const MAX_BUNDLE_LENGTH = 300_000;
 const MAX_BUNDLE_LENGTH_WITH_KAFKA: Readonly<Record<string, number>> = {
-  "publish-trades": 600_000,
-  "consume-trades": 850_000,
+  "publish-trades": 550_000,
+  "consume-trades": 750_000,
 };
 
 interface Statement {

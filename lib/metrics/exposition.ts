@@ -4,7 +4,7 @@
  * @see https://prometheus.io/docs/specs/om/open_metrics_spec/
  */
 
-import { openMetricsContentType, prometheusContentType } from "prom-client";
+import Registry from "prom-client/lib/registry.js";
 import type { HistogramSample, MetricFamily, ValueSample } from "./family.ts";
 import { formatHeader, formatHistogramSeries, formatSeries, formatValue } from "./sample-lines.ts";
 
@@ -12,8 +12,8 @@ export type ExpositionFormat = "text" | "openmetrics";
 
 /** The `Content-Type` of each format; since version 3 Prometheus fails a scrape without one. */
 export const CONTENT_TYPES: Readonly<Record<ExpositionFormat, string>> = {
-  text: prometheusContentType,
-  openmetrics: openMetricsContentType,
+  text: Registry.PROMETHEUS_CONTENT_TYPE,
+  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
 };
 
 /**

@@ -4,7 +4,8 @@
  * and since prom-client takes the label sets {a="1,b:2",b="3"} and {a="1",b="2,b:3"} for one.
  */
 
-import { Registry, type Metric } from "prom-client";
+import type { Metric } from "prom-client";
+import Registry from "prom-client/lib/registry.js";
 import { cumulativeCounts, observeValue, zeroAmount, type Amount } from "./amount.ts";
 import type { MetricDefinition } from "./definition.ts";
 import type { Admission } from "./definitions.ts";
