@@ -18,4 +18,5 @@ export const TOPIC_ALREADY_EXISTS = 36;
 export const INVALID_PARTITIONS = 37;
 export const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 export const INVALID_PRODUCER_EPOCH = 47;
+export const KAFKA_STORAGE_ERROR = 56;
 export const UNKNOWN_PRODUCER_ID = 59;

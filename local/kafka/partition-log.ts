@@ -3,7 +3,7 @@
  */
 
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
-import { CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, NONE } from "./error-codes.ts";
+import { CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR, MESSAGE_TOO_LARGE, NONE } from "./error-codes.ts";
 import { createProducerState } from "./producer-state.ts";
 import { type BatchHead, HEAD_BYTES, placeBatch, readBatchHead } from "./record-batch.ts";
 
@@ -24,6 +24,8 @@ export interface PartitionOptions {
   readonly path: string;
   /** Most bytes of one batch. */
   readonly maxBatchBytes: number;
+  /** Most bytes of the file; what does not fit is refused. Default: 256 MiB. */
+  readonly maxBytes?: number;
   /** Called when there is something new to read. */
   readonly onAppend: () => void;
 }
@@ -33,10 +35,12 @@ interface Entry extends BatchHead {
   readonly position: number;
 }
 
+const MAX_BYTES = 256 * 1_024 * 1_024;
 const LARGEST_READ_BYTES = 64 * 1_024 * 1_024;
 
 /** Opens it with what it has; a batch torn at the end by a crash is cut off. */
 export function openPartitionLog(options: PartitionOptions): PartitionLog {
+  const { maxBytes: mostBytes = MAX_BYTES } = options;
   const file = openSync(options.path, "a+");
   const { entries, size } = readEntries(file);
   if (size < fstatSync(file).size) ftruncateSync(file, size);
@@ -67,6 +71,7 @@ export function openPartitionLog(options: PartitionOptions): PartitionLog {
       if (batches === undefined) return { error: CORRUPT_MESSAGE, baseOffset: -1 };
       if (batches.some(({ head }) => head.bytes > options.maxBatchBytes))
         return { error: MESSAGE_TOO_LARGE, baseOffset: -1 };
+      if (end + bytes.length > mostBytes) return { error: KAFKA_STORAGE_ERROR, baseOffset: -1 };
       const results = batches.map(({ batch, head }) => appendOne(batch, head));
       options.onAppend();
       return (

@@ -1,7 +1,7 @@
 /**
  * An embedded Kafka broker, for machines without one: idempotent producing, consumer groups and
  * committed offsets over Kafka's own protocol, on disk. It has one node, no TLS, no transactions, and
- * holds what it was given until its folder is deleted.
+ * keeps what it was given, up to 256 MiB a partition, until its folder is deleted.
  */
 
 import { once } from "node:events";

@@ -1,8 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { formatBinanceLine, symbolOfFileName } from "../../local/binance.ts";
+import { EXAMPLE_TRADE } from "../../local/example-trade.ts";
 import { freePort, isAnswering } from "../../local/ports.ts";
 import { dayBefore, makeSampleTrades } from "../../local/sample-trades.ts";
 import type { StackFile } from "../../local/stack-file.ts";
@@ -15,6 +17,7 @@ import {
   untilReady,
   type Run,
 } from "../support/stack.ts";
+import { needsKafka, openKafka } from "../support/kafka/broker.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 /** Samples take most of a first start; a stack that is not about them begins without. */
@@ -261,6 +264,49 @@ describe("a stack", () => {
     },
     START_TIMEOUT_MS + 30_000,
   );
+
+  describe("with brokers that are given", () => {
+    needsKafka();
+
+    it(
+      "publishes to them and consumes from them, and makes the topics that it needs",
+      async () => {
+        const localDir = tempFolder();
+        withoutSamples(localDir);
+        const broker = await openKafka();
+        onTestFinished(() => broker.close());
+        const suffix = randomUUID();
+        const port = await freePort();
+        const stack = run("start", {
+          LOCAL_DIR: localDir,
+          PORT: String(port),
+          KAFKA_BROKERS: broker.addresses,
+          KAFKA_TRADES_TOPIC: `trades-${suffix}`,
+          KAFKA_DEAD_LETTER_TOPIC: `dead-letters-${suffix}`,
+        });
+        onTestFinished(async () => {
+          stack.process.kill("SIGTERM");
+          await stack.ended;
+        });
+        const { servers } = await untilReady(stack, localDir);
+        expect(stack.output()).toContain(`${broker.addresses}  KAFKA_BROKERS`);
+        const posted = await fetch(`${servers?.url}/trades`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(EXAMPLE_TRADE),
+        });
+        expect(posted.status).toBe(202);
+        await vi.waitUntil(
+          async () => (await getJson<Page>(`${servers?.url}/trades?symbol=DEMO`)).count === 1,
+          { timeout: 60_000, interval: 200 },
+        );
+        const ends = await broker.endOffsets(`trades-${suffix}`);
+        expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(1);
+        expect(await broker.endOffsets(`dead-letters-${suffix}`)).toEqual([0]);
+      },
+      2 * START_TIMEOUT_MS,
+    );
+  });
 
   it("does not start with brokers that don't answer, and says so in a line", async () => {
     const localDir = tempFolder();

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   CORRUPT_MESSAGE,
   INVALID_PRODUCER_EPOCH,
+  KAFKA_STORAGE_ERROR,
   MESSAGE_TOO_LARGE,
   NONE,
   OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -97,6 +98,14 @@ describe("a partition", () => {
     const { log } = open();
     expect(log.append(bytes)).toEqual({ error, baseOffset: -1 });
     expect(log.endOffset()).toBe(0);
+  });
+
+  it("refuses what its file has no room for, and says so", () => {
+    const path = join(tempFolder(), "trades-0.log");
+    const maxBytes = 2.5 * batch().length;
+    const log = openPartitionLog({ path, maxBatchBytes: 1_000, maxBytes, onAppend: () => {} });
+    const errors = [1, 2, 3].map(() => log.append(batch()).error);
+    expect([errors, log.endOffset()]).toEqual([[NONE, NONE, KAFKA_STORAGE_ERROR], 2]);
   });
 
   const idempotent = { producerId: 5, records: 2 };
