@@ -59,6 +59,14 @@ export function isClosed(group: Group): boolean {
   );
 }
 
+/**
+ * Whether a group's body was cut on its way, as a Pushgateway before 1.6.0 takes for whole: it does
+ * not end in its sample count. One that was only ever refused has nothing in it.
+ */
+export function isTorn({ families, pushedAtSeconds }: Group): boolean {
+  return pushedAtSeconds > 0 && !families.some(({ name }) => name === PAYLOAD_SAMPLES);
+}
+
 interface GaugeSum {
   readonly labels: LabelSet;
   readonly sum: ExactSum;
@@ -125,11 +133,6 @@ export function createAggregation(options: AggregationOptions = {}): Aggregation
       return { families, environments, conflicts: tally.families.size - shown.length, torn };
     },
   };
-}
-
-/** A group with nothing in it was refused from the start; any other ends in its sample count. */
-function isTorn({ families }: Group): boolean {
-  return families.length > 0 && !families.some(({ name }) => name === PAYLOAD_SAMPLES);
 }
 
 function addGauge(

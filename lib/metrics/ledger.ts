@@ -85,12 +85,22 @@ export function lastPushSeconds({ pushedAtSeconds, refusedAtSeconds }: Group): n
 
 /**
  * Whether a group counts. If not it is a ghost: folded already and not yet deleted, or brought back
- * by a backup, or pushed too late.
+ * by a backup, or pushed too late. A tombstone counts under every URL of its Pushgateway.
  */
-export function isLive(group: Group, state: PushgatewayState | undefined): boolean {
-  if (state === undefined) return true;
-  if (Object.hasOwn(state.tombstones, group.key["instance"] ?? "")) return false;
-  return lastPushSeconds(group) > state.horizonSeconds;
+export function isLive(group: Group, state: PushgatewayState | undefined, base: Base): boolean {
+  const instance = group.key["instance"] ?? "";
+  if (base.pushgateways.some(({ tombstones }) => Object.hasOwn(tombstones, instance))) return false;
+  return lastPushSeconds(group) > (state?.horizonSeconds ?? -Infinity);
+}
+
+/**
+ * The Pushgateways of base and configuration in the order to read them in. Where one has two URLs,
+ * its groups are taken as they stand under the one whose horizon is further.
+ */
+export function furthestFirst(base: Base, configured: readonly string[]): string[] {
+  const urls = [...new Set([...configured, ...base.pushgateways.map(({ url }) => url)])];
+  const horizonOf = (url: string) => stateOf(base, url)?.horizonSeconds ?? 0;
+  return urls.sort((a, b) => horizonOf(b) - horizonOf(a));
 }
 
 /** The newest horizon that a snapshot taken at this time allows: every silent group is behind it. */

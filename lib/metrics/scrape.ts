@@ -4,18 +4,18 @@
  */
 
 import { ServiceError } from "../errors.ts";
-import { createAggregation, type Aggregated } from "./aggregate.ts";
+import { createAggregation, isOurs, type Aggregated } from "./aggregate.ts";
 import { COMMON_METRICS } from "./catalogue.ts";
 import type { GaugeAggregation, MetricDefinition } from "./definition.ts";
 import type { LabelSet, MetricFamily, Snapshot } from "./family.ts";
 import { raiseToFloor } from "./floor.ts";
 import {
+  furthestFirst,
   horizonAt,
   isLive,
   stateOf,
   type Base,
   type Ledger,
-  type PushgatewayState,
   type Windows,
 } from "./ledger.ts";
 import { compareText } from "./tally.ts";
@@ -52,15 +52,14 @@ const MAX_FLOOR_WRITES = 8;
  */
 export async function scrape(options: ScrapeOptions): Promise<MetricFamily[]> {
   const startedMs = performance.now();
-  const { aggregated, ghosts, base } = await readAll(options);
+  const { aggregated, ...read } = await readAll(options);
   const { families, isHeld } = await raise(aggregated.families, options.ledger);
   const elapsedSeconds = (performance.now() - startedMs) / 1_000;
   const health = healthFamilies(options.service, {
     ...aggregated,
-    ghosts,
+    ...read,
     isHeld,
     elapsedSeconds,
-    base,
   });
   return [...families, ...health].sort((a, b) => compareText(a.name, b.name));
 }
@@ -68,6 +67,8 @@ export async function scrape(options: ScrapeOptions): Promise<MetricFamily[]> {
 interface Read {
   readonly aggregated: Aggregated;
   readonly ghosts: number;
+  /** Groups read again under another URL of their Pushgateway. */
+  readonly duplicates: number;
   readonly base: Base;
 }
 
@@ -80,17 +81,14 @@ async function readAll(options: ScrapeOptions): Promise<Read> {
   let known = await ledger.readBase();
   for (let attempt = 0; attempt < MAX_READS; attempt += 1) {
     const urls = [...new Set([...options.urls, ...known.pushgateways.map(({ url }) => url)])];
-    const snapshots = await Promise.all(
-      urls.map(async (url) => ({
-        url,
-        snapshot: await open(url).readGroups(service, { timeoutMs }),
-      })),
-    );
+    const read = async (url: string) =>
+      [url, await open(url).readGroups(service, { timeoutMs })] as const;
+    const snapshots = new Map(await Promise.all(urls.map(read)));
     known = await ledger.readBase();
-    const hasNews = known.pushgateways.some(({ url }) => !urls.includes(url));
-    const isStale = snapshots.some(({ url, snapshot }) => {
-      const horizonSeconds = stateOf(known, url)?.horizonSeconds ?? -Infinity;
-      return horizonSeconds > horizonAt(snapshot.takenAtSeconds, windows);
+    const hasNews = known.pushgateways.some(({ url }) => !snapshots.has(url));
+    const isStale = known.pushgateways.some(({ url, horizonSeconds }) => {
+      const takenAtSeconds = snapshots.get(url)?.takenAtSeconds ?? Infinity;
+      return horizonSeconds > horizonAt(takenAtSeconds, windows);
     });
     if (!hasNews && !isStale) return addUp(snapshots, known, options);
   }
@@ -98,7 +96,7 @@ async function readAll(options: ScrapeOptions): Promise<Read> {
 }
 
 async function addUp(
-  snapshots: readonly { url: string; snapshot: Snapshot }[],
+  snapshots: ReadonlyMap<string, Snapshot>,
   base: Base,
   { metrics = [], windows }: ScrapeOptions,
 ): Promise<Read> {
@@ -107,15 +105,22 @@ async function addUp(
     gaugeMaxAgeSeconds: windows.leaseSeconds,
   });
   aggregation.addStored(base.totals);
-  let ghosts = 0;
-  for (const { url, snapshot } of snapshots) {
-    const state: PushgatewayState | undefined = stateOf(base, url);
+  const met = new Set<string>();
+  let [ghosts, duplicates] = [0, 0];
+  for (const url of furthestFirst(base, [...snapshots.keys()])) {
+    const snapshot = snapshots.get(url);
+    if (snapshot === undefined) continue;
+    const state = stateOf(base, url);
     for await (const group of snapshot.groups) {
-      if (isLive(group, state)) aggregation.add(group, snapshot.takenAtSeconds);
+      if (!isOurs(group)) continue;
+      const instance = group.key["instance"] ?? "";
+      if (met.has(instance)) duplicates += 1;
+      else if (isLive(group, state, base)) aggregation.add(group, snapshot.takenAtSeconds);
       else ghosts += 1;
+      met.add(instance);
     }
   }
-  return { aggregated: aggregation.result(), ghosts, base };
+  return { aggregated: aggregation.result(), ghosts, duplicates, base };
 }
 
 /**
@@ -144,16 +149,15 @@ function gaugeRules(metrics: readonly MetricDefinition[]): (name: string) => Gau
   return (name) => rules.get(name) ?? "last";
 }
 
-interface Health extends Aggregated {
-  readonly ghosts: number;
+interface Health extends Aggregated, Omit<Read, "aggregated"> {
   readonly isHeld: boolean;
   readonly elapsedSeconds: number;
-  readonly base: Base;
 }
 
 /** What the page says of itself, each scrape anew. */
 function healthFamilies(service: string, health: Health): MetricFamily[] {
-  const { environments, conflicts, torn, ghosts, isHeld, elapsedSeconds, base } = health;
+  const { environments, conflicts, torn, ghosts, duplicates, isHeld, elapsedSeconds, base } =
+    health;
   const gauge = (name: string, help: string, ...values: [number, LabelSet?][]): MetricFamily => ({
     name: `metrics_page_${name}`,
     help,
@@ -169,6 +173,11 @@ function healthFamilies(service: string, health: Health): MetricFamily[] {
       "conflicting_families",
       "Families left off this page, since a family pushed later claims one of their names.",
       [conflicts],
+    ),
+    gauge(
+      "duplicate_groups",
+      "Groups read twice, since their Pushgateway is listed under two URLs.",
+      [duplicates],
     ),
     gauge("duration_seconds", "Time it took to read and add up this page.", [elapsedSeconds]),
     gauge(

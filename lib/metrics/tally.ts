@@ -95,6 +95,7 @@ export function createTally(): Tally {
       const into = familyOf(family, pushedAtSeconds);
       if (family.type === "gauge") return;
       for (const sample of family.samples) {
+        if ("buckets" in sample && !isWhole(sample)) continue;
         const series = seriesOf(into, pageSeries(sample.labels));
         if ("buckets" in sample) addHistogram(series, sample);
         else addValue((series.counter ??= exactSum()), sample.value);
@@ -169,6 +170,12 @@ function layoutOf(series: SeriesTally, bounds: readonly number[]): LayoutTally {
     series.layouts.set(key, layout);
   }
   return layout;
+}
+
+/** Not so where a body was cut in the middle of it: `+Inf` and what comes after are 0 then. */
+function isWhole({ buckets, count }: HistogramSample): boolean {
+  const [last = 0, below = 0] = [buckets.at(-1)?.[1], buckets.at(-2)?.[1]];
+  return count === last && count >= below;
 }
 
 function addHistogram(series: SeriesTally, { buckets, sum }: HistogramSample): void {

@@ -163,11 +163,12 @@ describe("a page", () => {
       groupOf([], { instance: 1 }),
       groupOf([], { instance: 2, isClosed: true }),
       groupOf([counterFamily("a_total", [{}, 1])], { instance: 3, isTorn: true }),
-      { ...groupOf([], { instance: 4 }), families: [] },
+      { ...groupOf([], { instance: 4, pushedAtSeconds: 0 }), families: [] },
+      { ...groupOf([], { instance: 5 }), families: [] },
     ];
     const page = aggregate(groups);
     expect(page.families.map(({ name }) => name)).toEqual(["a_total"]);
-    expect(page).toMatchObject({ environments: { live: 3, closed: 1 }, torn: 1 });
+    expect(page).toMatchObject({ environments: { live: 4, closed: 1 }, torn: 2 });
   });
 });
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Group } from "../../lib/metrics/family.ts";
 import {
+  furthestFirst,
   DEFAULT_WINDOWS,
   isLive,
   lastPushSeconds,
   refuseWindows,
+  type Base,
   type PushgatewayState,
 } from "../../lib/metrics/ledger.ts";
 
@@ -33,6 +35,27 @@ describe("refuseWindows", () => {
   });
 });
 
+describe("furthestFirst", () => {
+  const state = (url: string, horizonSeconds: number): PushgatewayState => ({
+    url,
+    horizonSeconds,
+    offsetSeconds: 0,
+    heldUntilSeconds: 0,
+    tombstones: {},
+  });
+
+  it("names each URL of base and configuration once, the furthest horizon first", () => {
+    const pushgateways = [state("http://a", 5), state("http://b", 9), state("http://c", 7)];
+    const base: Base = { version: 1, totals: [], pushgateways };
+    expect(furthestFirst(base, ["http://new", "http://a"])).toEqual([
+      "http://b",
+      "http://c",
+      "http://a",
+      "http://new",
+    ]);
+  });
+});
+
 describe("isLive", () => {
   const state: PushgatewayState = {
     url: "http://a",
@@ -41,6 +64,7 @@ describe("isLive", () => {
     heldUntilSeconds: 0,
     tombstones: { folded: 150 },
   };
+  const base: Base = { version: 1, totals: [], pushgateways: [state] };
   const group = (instance: string, pushedAtSeconds: number, refusedAtSeconds = 0): Group => ({
     key: { job: "s", instance },
     pushedAtSeconds,
@@ -59,11 +83,15 @@ describe("isLive", () => {
       expected: true,
     },
   ])("a group $what: $expected", ({ group: one, expected }) => {
-    expect(isLive(one, state)).toBe(expected);
+    expect(isLive(one, state, base)).toBe(expected);
   });
 
   it("every group of a Pushgateway that the ledger does not know is live", () => {
-    expect(isLive(group("any", 1), undefined)).toBe(true);
+    expect(isLive(group("any", 1), undefined, base)).toBe(true);
+  });
+
+  it("no group is live that was folded under another URL", () => {
+    expect(isLive(group("folded", 200), undefined, base)).toBe(false);
   });
 
   it("takes a refused push for the last one only when none arrived", () => {

@@ -41,9 +41,10 @@ describe("the protocol, whatever is interleaved, lost or late", () => {
     ["several Pushgateways, two Prometheus servers", { pushgateways: 3, scrapers: 2 }],
     ["families refused with 400", { hasRejections: true }],
     ["clocks of Pushgateways that are set", { hasClockSteps: true, pushgateways: 2 }],
+    ["one Pushgateway under two URLs", { hasAlias: true, pushgateways: 2 }],
     [
       "all of these at once",
-      { hasRejections: true, hasClockSteps: true, pushgateways: 2, scrapers: 2 },
+      { hasRejections: true, hasClockSteps: true, hasAlias: true, pushgateways: 2, scrapers: 2 },
     ],
   ])(
     "counts every increment once, never falls and leaves no group (promises 1 to 4): %s",
@@ -61,6 +62,7 @@ describe("the protocol, whatever is interleaved, lost or late", () => {
         hasLoss: true,
         hasRejections: true,
         hasClockSteps: true,
+        hasAlias: true,
         pushgateways: 2,
         scrapers: 2,
       },
@@ -90,6 +92,7 @@ describe("each rule is needed: without it some run breaks a promise", () => {
     ["parts by POST", { hasRejections: true }],
     ["bounded lateness", {}],
     ["clock watch", { hasClockSteps: true }],
+    ["once an instance", { hasAlias: true }],
     ["floor", { hasLoss: true }],
   ])(
     "%s",

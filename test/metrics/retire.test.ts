@@ -42,16 +42,26 @@ function createWorld(names: readonly string[] = ["a"]) {
   return {
     ledger,
     gateway,
+    /** Lists a Pushgateway under a second URL. */
+    alias(url: string, of = "http://a") {
+      urls.push(url);
+      gateways.set(url, gateway(of));
+    },
     unreadable,
     undeletable,
     wait: (seconds: number) => (ourClock.seconds += seconds),
     setClock: (url: string, offset: number) => offsets.set(url, offset),
-    push(number: number, value: number, { url = "http://a", isClosed = false, key = {} } = {}) {
+    push(
+      number: number,
+      value: number,
+      { url = "http://a", isClosed = false, isTorn = false, key = {} } = {},
+    ) {
       const body = `# HELP orders_total o\n# TYPE orders_total counter\norders_total ${value}\n# HELP level l\n# TYPE level gauge\nlevel 5\n# HELP metrics_closed c\n# TYPE metrics_closed gauge\nmetrics_closed ${isClosed ? 1 : 0}\n# HELP metrics_payload_samples p\n# TYPE metrics_payload_samples gauge\nmetrics_payload_samples 3\n`;
+      const arrived = isTorn ? body.slice(0, body.indexOf("# HELP level")) : body;
       gateway(url).apply(
         "put",
         { job: "s", component: "c", instance: instance(number), ...key },
-        body,
+        arrived,
       );
     },
     retire: (options: Partial<RetireOptions> = {}) =>
@@ -102,6 +112,23 @@ describe("retire", () => {
     expect(world.gateway().size).toBe(0);
     expect(world.ledger.base.totals.flatMap(({ series }) => series)).toHaveLength(1);
     expect(await world.count()).toBe(20_000);
+  });
+
+  it("stops deleting when its time is over, and the next run goes on", async () => {
+    const world = createWorld();
+    for (let number = 0; number < 100; number += 1) world.push(number, 2, { isClosed: true });
+    expect(await world.retire({ budgetMs: 0 })).toMatchObject({ folded: 100, deleted: 0 });
+    expect(await world.count()).toBe(200);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 100, deleted: 100 });
+    expect(await world.count()).toBe(200);
+  });
+
+  it("folds of a group whose body was cut what is whole, and says so", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isTorn: true });
+    world.wait(WINDOW + MINUTE);
+    expect(await world.retire()).toMatchObject({ folded: 1, torn: 1 });
+    expect(await world.count()).toBe(7);
   });
 
   it("forgets the tombstones when nobody can push under their ids any more", async () => {
@@ -212,6 +239,42 @@ describe("retire", () => {
     world.push(1, 7);
     expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 0, live: 1, clocksSet: 1 });
     expect(await world.count()).toBe(7);
+  });
+
+  describe("one Pushgateway under two URLs", () => {
+    it("has its groups folded once, and its horizon past none that is alive", async () => {
+      const world = createWorld();
+      world.alias("http://alias");
+      await world.retire();
+      world.push(1, 7, { isClosed: true });
+      world.push(2, 5);
+      world.push(3, 3);
+      expect(await world.retire()).toMatchObject({ folded: 1, live: 2, deleted: 1, duplicates: 3 });
+      world.wait(WINDOW / 2);
+      world.push(3, 4);
+      world.wait(WINDOW / 2 + MINUTE);
+      expect(await world.retire()).toMatchObject({ folded: 1, live: 1, deleted: 1 });
+      expect(await world.count()).toBe(16);
+      world.wait(WINDOW);
+      expect(await world.retire()).toMatchObject({ folded: 1, live: 0, deleted: 1 });
+      expect(await world.count()).toBe(16);
+      expect(world.gateway().size).toBe(0);
+    });
+
+    it("leaves the list under the one that is no longer configured", async () => {
+      const world = createWorld();
+      world.alias("http://alias");
+      world.push(1, 7);
+      await world.retire();
+      const urls = ["http://alias"];
+      for (let run = 0; run < 8; run += 1) {
+        world.wait(WINDOW / 2);
+        world.push(1, 8 + run);
+        await world.retire({ urls });
+      }
+      expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(urls);
+      expect(await world.count()).toBe(15);
+    });
   });
 
   it("takes nothing for folded that was pushed after a clock was set back, however late it runs", async () => {

@@ -256,6 +256,34 @@ describe("the floor", () => {
   });
 });
 
+describe("one Pushgateway under two URLs", () => {
+  it("counts each of its groups once, and says how many it read twice", async () => {
+    const source = sourceOf([a(1, 1), a(2, 2)]);
+    const page = await scrapeOf({ a: source, b: source, c: sourceOf([a(4, 3)]) });
+    expect(valueOf(page, "a_total")).toBe(7);
+    expect(valueOf(page, "metrics_page_duplicate_groups")).toBe(2);
+  });
+
+  it("counts no group that was folded under one of them, in whatever order they are named", async () => {
+    const source = sourceOf([a(100, 1), a(2, 2)]);
+    for (const sources of [
+      { a: source, b: source },
+      { b: source, a: source },
+    ]) {
+      const byTombstone = await ledgerWith(100, { tombstones: { [instanceId(1)]: NOW } });
+      expect(valueOf(await scrapeOf(sources, { ledger: byTombstone }), "a_total")).toBe(102);
+    }
+    const old = sourceOf([a(100, 1, HORIZON), a(2, 2)]);
+    for (const sources of [
+      { a: old, b: old },
+      { b: old, a: old },
+    ]) {
+      const byHorizon = await ledgerWith(100);
+      expect(valueOf(await scrapeOf(sources, { ledger: byHorizon }), "a_total")).toBe(102);
+    }
+  });
+});
+
 describe("a page's own health", () => {
   it("counts what was read, in the order of names among the other families", async () => {
     const ledger = await ledgerWith(1);
@@ -279,6 +307,7 @@ describe("a page's own health", () => {
     ]);
     expect(Object.fromEntries(values)).toEqual({
       metrics_page_conflicting_families: [1],
+      metrics_page_duplicate_groups: [0],
       metrics_page_duration_seconds: [expect.any(Number)],
       metrics_page_environments: [1, 3],
       metrics_page_floor_held: [0],
