@@ -20,10 +20,11 @@ export interface ListedTrades {
 }
 
 /**
- * Queries of a page, and trades it looked at, after which it looks no further; what it did not reach
- * is left to the next page. So a filter that few trades pass makes short pages, and not late ones.
+ * Queries of a page after which it looks no further; what it did not reach is left to the next page.
+ * So a filter that few trades pass makes short pages, and not late ones.
  */
 const MAX_QUERIES = 200;
+/** Trades looked at after which it looks no further either. */
 const MAX_LOOKED_AT = 20_000;
 const MAX_PARALLEL = 32;
 /** How much further each round of reads looks when a filter may leave out most of what it sees. */
@@ -35,6 +36,13 @@ const LOWEST_TIME: Micros16 = "1000000000000000";
 /** Sorts above every trade. */
 const ABOVE_ALL = "9999999999999999~";
 
+export interface ListOptions {
+  /** Epoch seconds. */
+  readonly now: number;
+  /** For tests: so many trades looked at are enough. Default 20,000. */
+  readonly maxLookedAt?: number;
+}
+
 interface Range {
   readonly lowest: Micros16;
   /** Sort key or time, exclusive. */
@@ -44,12 +52,11 @@ interface Range {
 /**
  * Lists a page. It is short, perhaps empty, and has a position where it looked at as much as a page
  * may, or found as much as an answer holds.
- * @param now epoch seconds.
  */
 export async function listTrades(
   table: Table,
   query: TradesQuery,
-  now: number,
+  { now, maxLookedAt = MAX_LOOKED_AT }: ListOptions,
 ): Promise<ListedTrades> {
   const range = rangeOf(query);
   if (range.below <= range.lowest) return { trades: [], position: undefined };
@@ -68,7 +75,7 @@ export async function listTrades(
       windowDays = nextWindow(windowDays, window);
     }
     if (unread.length === 0) return toPage(found, undefined);
-    if (queries >= MAX_QUERIES || lookedAt >= MAX_LOOKED_AT)
+    if (queries >= MAX_QUERIES || lookedAt >= maxLookedAt)
       return toPage(found, highestOf(lanes)?.bound());
     queries += unread.length;
     const missing = limit + 1 - found.length;

@@ -86,7 +86,7 @@ export function openTradeStore(options: TradeStoreOptions): TradeStore {
     },
     listTrades: async (query) => {
       const table = open();
-      const { trades, position } = await listTrades(table, query, Date.now() / 1_000);
+      const { trades, position } = await listTrades(table, query, { now: Date.now() / 1_000 });
       const page = { trades, capacityUnits: table.capacityUnits() };
       return position === undefined ? page : { ...page, nextCursor: encodeCursor(query, position) };
     },
