@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Trade } from "../../lib/trades/trade.ts";
@@ -155,7 +156,7 @@ describe("several writers of one symbol", () => {
     const starts = [0, 100, 200, 300];
     const results = await Promise.all(
       starts.map(async (start) => {
-        const store = openStore({ pause: undefined });
+        const store = openStore({ pause: delay });
         return store.recordTrades(run.slice(start, start + 300));
       }),
     );
