@@ -127,6 +127,10 @@ const Environment = v.object({
   ),
   KAFKA_TRADES_TOPIC: topic("trades"),
   KAFKA_DEAD_LETTER_TOPIC: topic("trades-dead-letters"),
+  KAFKA_CONSUMER_GROUP: v.optional(
+    v.pipe(v.string(), v.minLength(1), v.maxLength(200, "at most 200 characters")),
+    "k2-trades-dev",
+  ),
   KAFKA_TLS: flag,
   KAFKA_TLS_CA: v.optional(
     v.pipe(v.string(), v.includes("-----BEGIN CERTIFICATE-----", "certificates in PEM")),
@@ -231,6 +235,7 @@ function kafkaOf(env: v.InferOutput<typeof Environment>) {
     throw invalidConfig(broken.map(([variable, , expected]) => ({ variable, expected })));
   return {
     brokers: env.KAFKA_BROKERS,
+    group: env.KAFKA_CONSUMER_GROUP,
     topics: { trades: env.KAFKA_TRADES_TOPIC, deadLetters: env.KAFKA_DEAD_LETTER_TOPIC },
     tls: env.KAFKA_TLS ? { ca } : undefined,
     sasl: mechanism === undefined ? undefined : { mechanism, username, password },

@@ -63,16 +63,21 @@ export function apiFunction(
   );
 }
 
-/** Makes the Lambda handler of a function that a schedule invokes. @param name as for `apiFunction`. */
+/**
+ * Makes the Lambda handler of a function that a schedule invokes.
+ * @param name as for `apiFunction`.
+ * @param zeros label sets that start at 0, by metric name.
+ */
 export function scheduledFunction(
   name: string,
   run: (invocation: Invocation) => Promise<void>,
+  zeros: Readonly<Record<string, readonly LabelSet[]>> = {},
 ): Promise<ScheduledHandler> {
   const functionLog = log.with({ function: name });
   return measured<unknown, void>(
     name,
     (_event, _context, metrics) => run({ metrics, log: functionLog }),
-    { log: functionLog },
+    { log: functionLog, zeros },
   );
 }
 

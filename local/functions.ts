@@ -40,7 +40,14 @@ export async function startFunctions(options: FunctionsOptions): Promise<Child> 
   };
   return startChild({
     name: "the functions",
-    command: [process.execPath, SERVERLESS, "offline", "start", ...(await paramsFor(variables))],
+    command: [
+      process.execPath,
+      SERVERLESS,
+      "offline",
+      "start",
+      ...(await paramsFor(variables)),
+      "--param=consumeFrom=local",
+    ],
     cwd: PROJECT,
     environment: {
       PORT: String(options.port),

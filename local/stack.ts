@@ -184,6 +184,7 @@ function consumeTrades(
   const source = startTradesSource({
     kafka: options.kafka.options,
     topic: options.config.kafka.topics.trades,
+    group: options.config.kafka.group,
     lambdaPort,
     undelivered: folder.undelivered,
     print,

@@ -32,9 +32,9 @@ const CONFIGURED_VARIABLES = [
 /** Secrets that only these functions have a use for. */
 const ONLY_FOR: Readonly<Record<string, readonly string[]>> = {
   METRICS_SCRAPE_TOKEN: ["scrape-metrics"],
-  KAFKA_SASL_MECHANISM: ["publish-trades", "consume-trades"],
-  KAFKA_SASL_USERNAME: ["publish-trades", "consume-trades"],
-  KAFKA_SASL_PASSWORD: ["publish-trades", "consume-trades"],
+  KAFKA_SASL_MECHANISM: ["publish-trades", "consume-trades", "measure-lag"],
+  KAFKA_SASL_USERNAME: ["publish-trades", "consume-trades", "measure-lag"],
+  KAFKA_SASL_PASSWORD: ["publish-trades", "consume-trades", "measure-lag"],
 };
 const SECRET = "{{resolve:secretsmanager:k2-trades/prod:SecretString:scrapeToken}}";
 
@@ -53,6 +53,8 @@ const AT_WORK: [name: string, events: unknown[], statuses: (number | null)[]][] 
   // Without a broker: with one is below.
   ["publish-trades", [publishEvent([]), publishEvent([tradeOf()])], [400, 503]],
   ["consume-trades", [consumeEvent(0), consumeEvent(0)], [null, null]],
+  // Without a broker it only says so; with one is test/functions/measure-lag.test.ts.
+  ["measure-lag", [{}], [null]],
   ["list-symbols", [apiEvent({ route: "/symbols" })], [200]],
   [
     "summarize-day",
@@ -75,6 +77,7 @@ const MAX_BUNDLE_LENGTH = 300_000;
 const MAX_BUNDLE_LENGTH_WITH_KAFKA: Readonly<Record<string, number>> = {
   "publish-trades": 550_000,
   "consume-trades": 750_000,
+  "measure-lag": 550_000,
 };
 
 interface Statement {
@@ -116,7 +119,9 @@ describe("the packaged service", () => {
       Runtime: "nodejs24.x",
       Architectures: ["arm64"],
     });
-    const isCalledOverHttp = !["retire-environments", "consume-trades"].includes(name);
+    const isCalledOverHttp = !["retire-environments", "consume-trades", "measure-lag"].includes(
+      name,
+    );
     expect(Timeout).toBeLessThanOrEqual(isCalledOverHttp ? 29 : 60);
     expect(MemorySize).toBeGreaterThanOrEqual(256);
   });
@@ -182,9 +187,15 @@ describe("the packaged service", () => {
   });
 
   it("retires environments every minute, one run at a time", () => {
-    const [[, rule] = []] = ofType("AWS::Events::Rule");
-    expect(rule?.Properties["ScheduleExpression"]).toBe("rate(1 minute)");
+    expect(ruleOf("retire-environments")).toMatchObject({
+      ScheduleExpression: "rate(1 minute)",
+      State: "ENABLED",
+    });
     expect(propertiesOf("retire-environments")["ReservedConcurrentExecutions"]).toBe(1);
+  });
+
+  it("measures no lag where nothing consumes", () => {
+    expect(ruleOf("measure-lag")).toMatchObject({ State: "DISABLED" });
   });
 });
 
@@ -316,6 +327,16 @@ describe("the bundles, at work in an environment that has nothing but Lambda's o
     };
   }
 });
+
+/** Properties of the schedule that invokes a function. */
+function ruleOf(name: string): Resource["Properties"] | undefined {
+  const [id] =
+    ofType("AWS::Lambda::Function").find(
+      ([, { Properties }]) => Properties["FunctionName"] === `k2-trades-prod-${name}`,
+    ) ?? [];
+  const rules = ofType("AWS::Events::Rule").map(([, { Properties }]) => Properties);
+  return rules.find(({ Targets }) => JSON.stringify(Targets).includes(`"${id}"`));
+}
 
 function consumeEvent(startOffset: number) {
   return kafkaEvent(tradeRun({ symbol: "ETHUSDT", count: 40 }).map(recordOf), { startOffset });

@@ -102,6 +102,14 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
     labels: ["topic"],
     buckets: LAG_SECONDS,
   },
+  // One environment measures at a time, so what was pushed last is what holds.
+  {
+    name: "kafka_consumer_lag_records",
+    type: "gauge",
+    help: "Kafka records that the consumer group has still to deal with, as the brokers know it.",
+    labels: ["topic", "partition"],
+    aggregation: "last",
+  },
   {
     name: "trade_storage_lag_seconds",
     type: "histogram",

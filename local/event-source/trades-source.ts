@@ -13,6 +13,8 @@ import { invokeFunction } from "./invoke-function.ts";
 export interface TradesSourceOptions {
   readonly kafka: KafkaOptions;
   readonly topic: string;
+  /** The consumer group. */
+  readonly group: string;
   /** Of the functions' Invoke API. */
   readonly lambdaPort: number;
   /** Gets a file for each batch that was given up, as a deployment's bucket does. */
@@ -21,19 +23,18 @@ export interface TradesSourceOptions {
 }
 
 const FUNCTION_NAME = "k2-trades-dev-consume-trades";
-const GROUP = "k2-trades-dev-consume-trades";
 const BATCH_SIZE = 500;
 /** Short, so that what was posted can be read at once. */
 const BATCH_WINDOW_MS = 50;
 const MAX_RETRIES = 8;
 
 export function startTradesSource(options: TradesSourceOptions): EventSource {
-  const { kafka, topic, lambdaPort, undelivered, print } = options;
+  const { kafka, topic, group, lambdaPort, undelivered, print } = options;
   let interruption = "";
   return startEventSource({
     kafka,
     topic,
-    group: GROUP,
+    group,
     batchSize: BATCH_SIZE,
     batchWindowMs: BATCH_WINDOW_MS,
     maxRetries: MAX_RETRIES,

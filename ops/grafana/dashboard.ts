@@ -47,6 +47,8 @@ const requestBuckets = `rate(api_request_duration_seconds_bucket{${API}}${RATE})
 const queryBuckets = `rate(query_duration_milliseconds_bucket{${CHOSEN}}${RATE})`;
 const pushBuckets = `rate(metrics_push_duration_seconds_bucket{${CHOSEN}}${RATE})`;
 const lagBuckets = `rate(kafka_consumer_lag_seconds_bucket{${CHOSEN}}${RATE})`;
+const storageBuckets = `rate(trade_storage_lag_seconds_bucket{${CHOSEN}}${RATE})`;
+const produceBuckets = `rate(kafka_produce_duration_seconds_bucket{${CHOSEN}}${RATE})`;
 const initBuckets = `lambda_init_duration_seconds_bucket{${CHOSEN}}`;
 
 const ROWS = {
@@ -180,10 +182,31 @@ const ROWS = {
       {
         title: "Lag",
         unit: "s",
-        description: "Age of a record when it had been stored.",
+        description: "Age of a record when it had been stored, and of the trade in it.",
       },
       [quantile(0.5, lagBuckets, "topic, le"), "p50 {{topic}}"],
       [quantile(0.95, lagBuckets, "topic, le"), "p95 {{topic}}"],
+      [quantile(0.95, storageBuckets, "topic, le"), "p95 from the trade on, {{topic}}"],
+    ),
+    lines(
+      {
+        title: "Records waiting",
+        unit: "short",
+        description: "What the consumer group has still to deal with, as the brokers know it.",
+      },
+      [
+        `sum by (topic, partition) (kafka_consumer_lag_records{${CHOSEN}})`,
+        "{{topic}} {{partition}}",
+      ],
+    ),
+    lines(
+      {
+        title: "Time to produce",
+        unit: "s",
+        description: "Until the broker acknowledged the records of one request, or did not.",
+      },
+      [quantile(0.5, produceBuckets, "topic, le"), "p50 {{topic}}"],
+      [quantile(0.95, produceBuckets, "topic, le"), "p95 {{topic}}"],
     ),
     lines(
       {

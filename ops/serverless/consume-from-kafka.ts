@@ -5,7 +5,7 @@
  */
 
 export interface ConsumeFromKafkaOptions {
-  /** `none`; `kafka`, a cluster of one's own; `msk`, Amazon's. */
+  /** `none`; `local`, what `npm start` brings; `kafka`, a cluster of one's own; `msk`, Amazon's. */
   readonly from: string;
   /** host:port, separated by commas; of one's own cluster. */
   readonly brokers: string;
@@ -71,7 +71,7 @@ export default class ConsumeFromKafka {
 /** What is wrong with the parameters, as a sentence; undefined when nothing is. */
 export function faultOf(options: ConsumeFromKafkaOptions): string | undefined {
   const { from, brokers, clusterArn, saslMechanism, secretArn } = options;
-  if (from === "none") return undefined;
+  if (from === "none" || from === "local") return undefined;
   if (from !== "kafka" && from !== "msk")
     return `consumeFrom: expected none, kafka or msk, and not ${JSON.stringify(from)}.`;
   if (from === "kafka" && brokers === "")
@@ -87,7 +87,7 @@ export function faultOf(options: ConsumeFromKafkaOptions): string | undefined {
 
 /** All that it takes: the mapping, what its role has to be allowed, where given up batches go. */
 export function kafkaResources(options: ConsumeFromKafkaOptions): Resources {
-  if (options.from === "none") return {};
+  if (options.from === "none" || options.from === "local") return {};
   return {
     UndeliveredTradesBucket: bucket(),
     ConsumeFromKafkaPolicy: policy(options),

@@ -63,6 +63,7 @@ const CLUSTER_READ = [
 describe("consuming from Kafka", () => {
   it("needs nothing when it is switched off", () => {
     expect(kafkaResources(NONE)).toEqual({});
+    expect(kafkaResources({ ...NONE, from: "local" })).toEqual({});
   });
 
   it.each([
@@ -175,6 +176,26 @@ describe.each<[from: string, params: Record<string, string>, source: string]>([
     expect(resources["ConsumeFromKafkaMapping"]).toMatchObject({
       DependsOn: "ConsumeFromKafkaPolicy",
     });
+  });
+
+  it("measures the lag of the same group every minute, one run at a time", () => {
+    const lag = service.resources["MeasureDashlagLambdaFunction"]?.Properties;
+    const mapping = service.resources["ConsumeFromKafkaMapping"]?.Properties;
+    const group =
+      mapping?.["SelfManagedKafkaEventSourceConfig"] ??
+      mapping?.["AmazonManagedKafkaEventSourceConfig"];
+    expect(lag).toMatchObject({
+      ReservedConcurrentExecutions: 1,
+      Environment: { Variables: { KAFKA_CONSUMER_GROUP: group.ConsumerGroupId } },
+    });
+    const rules = Object.values(service.resources).filter(
+      ({ Type, Properties }) =>
+        Type === "AWS::Events::Rule" &&
+        JSON.stringify(Properties["Targets"]).includes("MeasureDashlagLambdaFunction"),
+    );
+    expect(rules).toMatchObject([
+      { Properties: { ScheduleExpression: "rate(1 minute)", State: "ENABLED" } },
+    ]);
   });
 
   it("keeps what was given up, closed to the world and encrypted, when the stack goes", () => {

@@ -35,17 +35,13 @@ export function whyNoBroker(): string | undefined {
   return `Apache Kafka is not in ${KAFKA_DIR}; run .ci/kafka/install.sh`;
 }
 
-export interface BrokerOptions {
-  /** Of the broker, beside or instead of those it needs; listeners come in addition. */
-  readonly properties?: Readonly<Record<string, string>>;
-  /** Users, as Kafka's storage tool takes them: `SCRAM-SHA-512=[name=me,password=secret]`. */
-  readonly scram?: readonly string[];
-}
-
-/** Makes a broker with empty data in the folder and starts it. */
+/**
+ * Makes a broker with empty data in the folder and starts it.
+ * @param properties of the broker, beside or instead of those it needs.
+ */
 export async function startBrokerProcess(
   folder: string,
-  { properties = {}, scram = [] }: BrokerOptions = {},
+  properties: Readonly<Record<string, string>> = {},
 ): Promise<BrokerProcess> {
   for (let start = 1; ; start += 1) {
     const port = await freePort();
@@ -53,14 +49,14 @@ export async function startBrokerProcess(
     await rm(join(folder, "data"), { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     const path = join(folder, "server.properties");
-    const all = withListeners(defaults(folder, port, controllerPort), properties);
+    const all = { ...defaults(folder, port, controllerPort), ...properties };
     await writeFile(
       path,
       Object.entries(all)
         .map((entry) => `${entry.join("=")}\n`)
         .join(""),
     );
-    format(path, scram);
+    format(path);
     const broker = brokerOf({ folder, path, port });
     try {
       await broker.start();
@@ -122,21 +118,9 @@ function defaults(folder: string, port: number, controllerPort: number): Record<
   };
 }
 
-const LISTENERS = ["listeners", "listener.security.protocol.map"];
-
-function withListeners(
-  own: Readonly<Record<string, string>>,
-  given: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const both = LISTENERS.filter((name) => given[name] !== undefined);
-  const joined = both.map((name) => [name, `${own[name]},${given[name]}`] as const);
-  return { ...own, ...given, ...Object.fromEntries(joined) };
-}
-
 /** Writes the id of the cluster and the first metadata, as every KRaft node needs before its start. */
-function format(path: string, scram: readonly string[]): void {
+function format(path: string): void {
   const command = ["-cp", `${KAFKA_DIR}/*`, "kafka.tools.StorageTool", "format"];
   const options = ["--standalone", "--cluster-id", "k2tradesTestsClusterAAA", "--config", path];
-  const users = scram.flatMap((user) => ["--add-scram", user]);
-  execFileSync("java", [...JAVA_OPTIONS, ...command, ...options, ...users], { stdio: "pipe" });
+  execFileSync("java", [...JAVA_OPTIONS, ...command, ...options], { stdio: "pipe" });
 }
