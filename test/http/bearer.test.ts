@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { requireBearer } from "../../lib/http/bearer.ts";
 import { toRequest } from "../../lib/http/request.ts";
 import { apiEvent } from "../support/api-event.ts";
@@ -44,4 +46,27 @@ describe("requireBearer", () => {
     );
     expect(refusal).not.toThrow(/given-secret/);
   });
+
+  it.each(["a", TOKEN.slice(0, -1), `${TOKEN}x`, "x".repeat(100_000), TOKEN])(
+    "takes as long over %j as over any other: one comparison of two digests in constant time",
+    (given) => {
+      const compared: number[][] = [];
+      const real = crypto.timingSafeEqual;
+      crypto.timingSafeEqual = (a, b) => {
+        compared.push([a.byteLength, b.byteLength]);
+        return real(a, b);
+      };
+      syncBuiltinESMExports();
+      onTestFinished(() => {
+        crypto.timingSafeEqual = real;
+        syncBuiltinESMExports();
+      });
+      try {
+        requireBearer(carrying(`Bearer ${given}`), TOKEN);
+      } catch {
+        // Whether it is refused is for the tests above.
+      }
+      expect(compared).toEqual([[32, 32]]);
+    },
+  );
 });

@@ -35,6 +35,12 @@ export interface PackagedService {
     variables: Readonly<Record<string, string>>,
     events: readonly unknown[],
   ): Promise<unknown[]>;
+  /** As `invoke`, but answers all that the function wrote, as Lambda would log it. */
+  logOf(
+    functionName: string,
+    variables: Readonly<Record<string, string>>,
+    events: readonly unknown[],
+  ): Promise<string>;
   remove(): void;
 }
 
@@ -65,19 +71,27 @@ export function packageService({
   const template = readFileSync(join(out, "cloudformation-template-update-stack.json"), "utf8");
   const { Resources } = JSON.parse(template) as { Resources: PackagedService["resources"] };
   const unzip = (functionName: string) => readZip(join(out, `${functionName}.zip`));
+  const run: Run = async (functionName, variables, events) => {
+    const files = await unzip(functionName);
+    const home = join(folder, functionName);
+    for (const [path, content] of files) {
+      mkdirSync(join(home, dirname(path)), { recursive: true });
+      writeFileSync(join(home, path), content);
+    }
+    const bundle = join(home, `functions/${functionName}.mjs`);
+    return runBundle(bundle, { ...variables, HOME: home }, events);
+  };
   return {
     resources: Resources,
     template,
     unzip,
-    invoke: async (functionName, variables, events) => {
-      const files = await unzip(functionName);
-      const home = join(folder, functionName);
-      for (const [path, content] of files) {
-        mkdirSync(join(home, dirname(path)), { recursive: true });
-        writeFileSync(join(home, path), content);
-      }
-      const bundle = join(home, `functions/${functionName}.mjs`);
-      return invokeBundle(bundle, { ...variables, HOME: home }, events);
+    invoke: async (...args) => {
+      const { stdout } = await run(...args);
+      return JSON.parse(stdout.split("\n").at(-1) ?? "") as unknown[];
+    },
+    logOf: async (...args) => {
+      const { stdout, stderr } = await run(...args).catch((error: Output) => error);
+      return stdout + stderr;
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
@@ -94,20 +108,30 @@ const INVOKER = `
   process.stdout.write("\\n" + JSON.stringify(results), () => process.exit());
 `;
 
-async function invokeBundle(
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Run = (
+  functionName: string,
+  variables: Readonly<Record<string, string>>,
+  events: readonly unknown[],
+) => Promise<Output>;
+
+async function runBundle(
   bundle: string,
   env: Readonly<Record<string, string>>,
   events: readonly unknown[],
-): Promise<unknown[]> {
+): Promise<Output> {
   const script = ["--input-type=module", "--eval", INVOKER];
   // A command line does not take as much as a request.
   const eventsPath = `${bundle}.events.json`;
   writeFileSync(eventsPath, JSON.stringify(events));
-  const { stdout } = await promisify(execFile)(process.execPath, [...script, bundle, eventsPath], {
+  return promisify(execFile)(process.execPath, [...script, bundle, eventsPath], {
     env,
     timeout: 60_000,
   });
-  return JSON.parse(stdout.split("\n").at(-1) ?? "") as unknown[];
 }
 
 /** Files in a zip, by path. */
