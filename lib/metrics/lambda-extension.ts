@@ -22,7 +22,11 @@ export interface LambdaExtension {
 }
 
 const NAME = "prometheus-metrics";
-const REGISTRATION_TIMEOUT_MS = 500;
+/**
+ * Most of the 10 s that Lambda gives the init phase. Whoever gives up earlier may be registered all the
+ * same: Lambda then waits in vain for it to ask for events, at the end of init and of each invocation.
+ */
+const REGISTRATION_TIMEOUT_MS = 8_000;
 
 /**
  * Registers. It must be awaited before the init phase ends: registration closes then.
