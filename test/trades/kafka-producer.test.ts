@@ -1,10 +1,9 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { freePort, LOOPBACK } from "../../local/ports.ts";
 import { openKafkaProducer } from "../../lib/trades/kafka-producer.ts";
 import type { TopicProducer } from "../../lib/trades/topic-producer.ts";
 import type { TopicRecord } from "../../lib/trades/topic-record.ts";
-import type { OwnKafkaBroker } from "../support/kafka/broker.ts";
 import { kafkaKinds } from "../support/kafka/kinds.ts";
 import { PRODUCE, startLossyProxy } from "../support/kafka/lossy-proxy.ts";
 import { readTopic } from "../support/kafka/read-topic.ts";
@@ -77,22 +76,28 @@ describe("without a broker that answers", () => {
   });
 });
 
-describe.each(kafkaKinds)("with $name", ({ need, start }) => {
-  need();
-  let broker: OwnKafkaBroker;
+describe.each(kafkaKinds)("with $name", ({ use, start }) => {
+  const broker = use();
 
-  beforeAll(async () => {
-    broker = await start();
-  }, 120_000);
-  afterAll(() => broker.close());
+  /** A broker of its own, all of whose connections go through a proxy. */
+  async function startBehindProxy() {
+    const port = await freePort();
+    const proxied = await start({ advertisedPort: port });
+    onTestFinished(() => proxied.close());
+    const [, target = ""] = proxied.addresses.split(":");
+    const proxy = await startLossyProxy({ port, target: Number(target) });
+    onTestFinished(() => proxy.close());
+    const topic = await proxied.createTopic({ partitions: 2 });
+    return { proxied, proxy, topic, producer: open(`${LOOPBACK}:${port}`) };
+  }
 
   const totalOf = async (topic: string) =>
-    (await broker.endOffsets(topic)).reduce((sum, offset) => sum + offset, 0);
+    (await broker().endOffsets(topic)).reduce((sum, offset) => sum + offset, 0);
 
   it("produces keys, values and headers as they are, tombstones and empty values included", async () => {
-    const topic = await broker.createTopic({ partitions: 1 });
+    const topic = await broker().createTopic({ partitions: 1 });
     const headers = { "correlation-id": "abc", "schema-version": "1", "header-ü": "€" };
-    const delivery = await open(broker.addresses).send(
+    const delivery = await open(broker().addresses).send(
       topic,
       [
         record("€1", { headers }),
@@ -103,7 +108,7 @@ describe.each(kafkaKinds)("with $name", ({ need, start }) => {
       { timeoutMs: TIMEOUT_MS },
     );
     expect(delivery).toEqual({ acknowledged: 4 });
-    const read = await readTopic(broker.addresses, { topic, count: 4 });
+    const read = await readTopic(broker().addresses, { topic, count: 4 });
     expect(read.map(({ key, value, headers: found }) => [key, value, found])).toEqual([
       ["BTCUSDT", "€1", headers],
       ["", "", {}],
@@ -113,38 +118,38 @@ describe.each(kafkaKinds)("with $name", ({ need, start }) => {
   });
 
   it("gives each key the partition that Java's clients give it", async () => {
-    const topic = await broker.createTopic({ partitions: 7 });
-    const producer = open(broker.addresses);
+    const topic = await broker().createTopic({ partitions: 7 });
+    const producer = open(broker().addresses);
     const records = Object.keys(MURMUR2).map((key) => record("1", { key }));
     await producer.send(topic, records, { timeoutMs: TIMEOUT_MS });
     const expected = Array.from({ length: 7 }, () => 0);
     for (const hash of Object.values(MURMUR2)) expected[(hash & 0x7fffffff) % 7]! += 1;
-    expect(await broker.endOffsets(topic)).toEqual(expected);
+    expect(await broker().endOffsets(topic)).toEqual(expected);
   });
 
   it("spreads records without a key", async () => {
-    const topic = await broker.createTopic({ partitions: 3 });
+    const topic = await broker().createTopic({ partitions: 3 });
     const records = Array.from({ length: 9 }, (_, i) => record(String(i), { key: null }));
-    await open(broker.addresses).send(topic, records, { timeoutMs: TIMEOUT_MS });
-    expect(await broker.endOffsets(topic)).toEqual([3, 3, 3]);
+    await open(broker().addresses).send(topic, records, { timeoutMs: TIMEOUT_MS });
+    expect(await broker().endOffsets(topic)).toEqual([3, 3, 3]);
   });
 
   it("keeps a key's order over many sends at once", async () => {
-    const topic = await broker.createTopic({ partitions: 1 });
-    const producer = open(broker.addresses);
+    const topic = await broker().createTopic({ partitions: 1 });
+    const producer = open(broker().addresses);
     const sends = Array.from({ length: 20 }, (_, i) =>
       producer.send(topic, [record(String(i))], { timeoutMs: TIMEOUT_MS }),
     );
     expect(await Promise.all(sends)).toEqual(
       Array.from({ length: 20 }, () => ({ acknowledged: 1 })),
     );
-    const read = await readTopic(broker.addresses, { topic, count: 20 });
+    const read = await readTopic(broker().addresses, { topic, count: 20 });
     expect(read.map(({ value }) => Number(value))).toEqual(Array.from({ length: 20 }, (_, i) => i));
   });
 
   it("takes more than the broker takes in one batch", async () => {
-    const topic = await broker.createTopic({ partitions: 1 });
-    const delivery = await open(broker.addresses).send(topic, recordsOf(500, 4_000), {
+    const topic = await broker().createTopic({ partitions: 1 });
+    const delivery = await open(broker().addresses).send(topic, recordsOf(500, 4_000), {
       timeoutMs: TIMEOUT_MS,
     });
     expect(delivery).toEqual({ acknowledged: 500 });
@@ -152,12 +157,12 @@ describe.each(kafkaKinds)("with $name", ({ need, start }) => {
   });
 
   it("says how many of them the broker had before one that is too large", async () => {
-    const topic = await broker.createTopic({
+    const topic = await broker().createTopic({
       partitions: 1,
       configs: { "max.message.bytes": "600000" },
     });
     const records = [...recordsOf(100, 4_000), ...recordsOf(100, 4_000), ...recordsOf(1, 700_000)];
-    const producer = open(broker.addresses);
+    const producer = open(broker().addresses);
     const delivery = await producer.send(topic, records, { timeoutMs: TIMEOUT_MS });
     expect(delivery).toMatchObject({ failure: { reason: "too_large" } });
     expect(delivery.acknowledged).toBeGreaterThanOrEqual(200);
@@ -168,13 +173,13 @@ describe.each(kafkaKinds)("with $name", ({ need, start }) => {
   });
 
   it("counts the partitions that took theirs when another refused", async () => {
-    const topic = await broker.createTopic({
+    const topic = await broker().createTopic({
       partitions: 3,
       configs: { "max.message.bytes": "2000" },
     });
     const records = ["a", "b", "c", "d", "e"].map((key) => record("1", { key }));
     const large = record("1".repeat(3_000), { key: "a" });
-    const delivery = await open(broker.addresses).send(topic, [...records, large], {
+    const delivery = await open(broker().addresses).send(topic, [...records, large], {
       timeoutMs: TIMEOUT_MS,
     });
     expect(delivery).toMatchObject({ failure: { reason: "too_large" } });
@@ -183,21 +188,26 @@ describe.each(kafkaKinds)("with $name", ({ need, start }) => {
   });
 
   it("knows a topic that is not there", async () => {
-    const delivery = await open(broker.addresses).send("nowhere", [record("1")], {
+    const delivery = await open(broker().addresses).send("nowhere", [record("1")], {
       timeoutMs: TIMEOUT_MS,
     });
     expect(delivery).toMatchObject({ acknowledged: 0, failure: { reason: "unknown_topic" } });
   });
 
+  it("finds out within the time that its connections are dead, whether told or not", async () => {
+    const { proxied, proxy, topic, producer } = await startBehindProxy();
+    const send = () => producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS });
+    expect(await send()).toEqual({ acknowledged: 10 });
+    proxy.cut();
+    expect(await send()).toEqual({ acknowledged: 10 });
+    proxy.silence();
+    expect(await send()).toEqual({ acknowledged: 10 });
+    const ends = await proxied.endOffsets(topic);
+    expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(30);
+  }, 120_000);
+
   it("appends once what it sends again because the acknowledgement was lost", async () => {
-    const port = await freePort();
-    const proxied = await start({ advertisedPort: port });
-    onTestFinished(() => proxied.close());
-    const [, target = ""] = proxied.addresses.split(":");
-    const proxy = await startLossyProxy({ port, target: Number(target) });
-    onTestFinished(() => proxy.close());
-    const topic = await proxied.createTopic({ partitions: 2 });
-    const producer = open(`${LOOPBACK}:${port}`);
+    const { proxied, proxy, topic, producer } = await startBehindProxy();
     const keys = ["a", "b", "c", "d", "e"];
     for (let round = 1; round <= 3; round += 1) {
       proxy.loseNext(PRODUCE);
@@ -212,19 +222,19 @@ describe.each(kafkaKinds)("with $name", ({ need, start }) => {
   }, 120_000);
 
   it("goes on after the broker was killed and started again", async () => {
-    const topic = await broker.createTopic({ partitions: 3 });
-    const producer = open(broker.addresses);
+    const topic = await broker().createTopic({ partitions: 3 });
+    const producer = open(broker().addresses);
     expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
       acknowledged: 10,
     });
-    await broker.kill();
+    await broker().kill();
     const startedAt = performance.now();
     expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toMatchObject({
       acknowledged: 0,
       failure: { reason: expect.stringMatching(/^un(reachable|answered)$/) },
     });
     expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS);
-    await broker.restart();
+    await broker().restart();
     expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
       acknowledged: 10,
     });

@@ -1,5 +1,5 @@
 import type { SelfManagedKafkaEvent } from "aws-lambda";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openKafkaProducer } from "../../../lib/trades/kafka-producer.ts";
 import type { TopicRecord } from "../../../lib/trades/topic-record.ts";
 import {
@@ -7,7 +7,6 @@ import {
   type EventSourceOptions,
   startEventSource,
 } from "../../../local/event-source/event-source.ts";
-import type { OwnKafkaBroker } from "../../support/kafka/broker.ts";
 import { kafkaKinds } from "../../support/kafka/kinds.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -20,16 +19,10 @@ const record = (value: string, key: string | null = "BTCUSDT"): TopicRecord => (
 const range = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => String(from + i));
 
-describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
-  need();
-  let broker: OwnKafkaBroker;
+describe.each(kafkaKinds)("an event source of $name", ({ use }) => {
+  const broker = use();
 
-  beforeAll(async () => {
-    broker = await start();
-  }, 120_000);
-  afterAll(() => broker.close());
-
-  const kafka = () => ({ clientId: "tests", brokers: broker.addresses.split(",") });
+  const kafka = () => ({ clientId: "tests", brokers: broker().addresses.split(",") });
 
   async function produce(topic: string, records: readonly TopicRecord[]): Promise<void> {
     const producer = openKafkaProducer(kafka());
@@ -64,7 +57,7 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
     return { source, events, values, givenUp };
   }
 
-  const committed = (topic: string) => broker.committedOffsets(`group-of-${topic}`, topic);
+  const committed = (topic: string) => broker().committedOffsets(`group-of-${topic}`, topic);
   const until = (claim: () => unknown) =>
     vi.waitUntil(claim, { timeout: TIMEOUT_MS, interval: 25 });
   /** Where nothing was produced, nothing is committed. */
@@ -72,7 +65,7 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
     until(async () => String((await committed(topic)).map(atLeast0)) === String(offsets));
 
   it("hands over events of Lambda's own form", async () => {
-    const topic = await broker.createTopic({ partitions: 1 });
+    const topic = await broker().createTopic({ partitions: 1 });
     await produce(topic, [
       { key: "BTCUSDT", value: Buffer.from("€1"), headers: { name: "né", empty: "" } },
       { key: null, value: null, headers: {} },
@@ -88,7 +81,7 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
     expect(events).toEqual([
       {
         eventSource: "SelfManagedKafka",
-        bootstrapServers: broker.addresses,
+        bootstrapServers: broker().addresses,
         records: {
           [`${topic}-0`]: [
             {
@@ -106,11 +99,11 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
   });
 
   it("delivers every record of every partition once and in order, in batches of the size asked for", async () => {
-    const topic = await broker.createTopic({ partitions: 3 });
+    const topic = await broker().createTopic({ partitions: 3 });
     const records = range(300).map((value, i) => record(value, ["a", "b", "c", "d"][i % 4]));
     await produce(topic, records);
     const { events, values } = listen(topic, { batchSize: 40 });
-    await untilCommitted(topic, await broker.endOffsets(topic));
+    await untilCommitted(topic, await broker().endOffsets(topic));
     expect(values.toSorted(byNumber)).toEqual(range(300));
     for (const event of events) expect(valuesOf(event).length).toBeLessThanOrEqual(40);
     for (const partition of [0, 1, 2]) {
@@ -120,7 +113,7 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
   });
 
   it("delivers again what failed, and commits only what is done", async () => {
-    const topic = await broker.createTopic({ partitions: 1 });
+    const topic = await broker().createTopic({ partitions: 1 });
     await produce(
       topic,
       range(10).map((value) => record(value)),
@@ -144,7 +137,7 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
   });
 
   it("gives up a batch that was tried too often, and goes on", async () => {
-    const topic = await broker.createTopic({ partitions: 1 });
+    const topic = await broker().createTopic({ partitions: 1 });
     await produce(
       topic,
       range(3).map((value) => record(value)),
@@ -162,7 +155,7 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
   });
 
   it("goes on where the one before it ended, which finished what it had begun", async () => {
-    const topic = await broker.createTopic({ partitions: 1 });
+    const topic = await broker().createTopic({ partitions: 1 });
     await produce(
       topic,
       range(5).map((value) => record(value)),
@@ -187,7 +180,7 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
   });
 
   it("shares its topic with another of the same group, and takes all of it when that one goes", async () => {
-    const topic = await broker.createTopic({ partitions: 4 });
+    const topic = await broker().createTopic({ partitions: 4 });
     const [first, second] = [listen(topic), listen(topic)];
     let sent = 0;
     await until(async () => {
@@ -204,30 +197,30 @@ describe.each(kafkaKinds)("an event source of $name", ({ need, start }) => {
       range(40, sent).map((value) => record(value, value)),
     );
     sent += 40;
-    await untilCommitted(topic, await broker.endOffsets(topic));
+    await untilCommitted(topic, await broker().endOffsets(topic));
     expect(new Set([...first.values, ...second.values]).size).toBe(sent);
   }, 60_000);
 
   it("misses nothing when the broker is killed and comes back", async () => {
-    const topic = await broker.createTopic({ partitions: 2 });
+    const topic = await broker().createTopic({ partitions: 2 });
     const { values } = listen(topic);
     await produce(
       topic,
       range(50).map((value) => record(value, value)),
     );
     await until(() => values.length > 0);
-    await broker.kill();
-    await broker.restart();
+    await broker().kill();
+    await broker().restart();
     await produce(
       topic,
       range(50, 50).map((value) => record(value, value)),
     );
-    await untilCommitted(topic, await broker.endOffsets(topic));
+    await untilCommitted(topic, await broker().endOffsets(topic));
     expect([...new Set(values)].toSorted(byNumber)).toEqual(range(100));
   }, 120_000);
 
   it("ends at once when there is nothing to read, and when there is nobody to read from", async () => {
-    const topic = await broker.createTopic();
+    const topic = await broker().createTopic();
     const { source } = listen(topic);
     await source.close();
     const nowhere = listen(topic, { kafka: { clientId: "tests", brokers: ["127.0.0.1:1"] } });

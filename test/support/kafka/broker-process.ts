@@ -35,13 +35,17 @@ export function whyNoBroker(): string | undefined {
   return `Apache Kafka is not in ${KAFKA_DIR}; run .ci/kafka/install.sh`;
 }
 
-/**
- * Makes a broker with empty data in the folder and starts it.
- * @param properties of the broker, beside or instead of those it needs.
- */
+export interface BrokerOptions {
+  /** Of the broker, beside or instead of those it needs; listeners come in addition. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Users, as Kafka's storage tool takes them: `SCRAM-SHA-512=[name=me,password=secret]`. */
+  readonly scram?: readonly string[];
+}
+
+/** Makes a broker with empty data in the folder and starts it. */
 export async function startBrokerProcess(
   folder: string,
-  properties: Readonly<Record<string, string>> = {},
+  { properties = {}, scram = [] }: BrokerOptions = {},
 ): Promise<BrokerProcess> {
   for (let start = 1; ; start += 1) {
     const port = await freePort();
@@ -49,14 +53,14 @@ export async function startBrokerProcess(
     await rm(join(folder, "data"), { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     const path = join(folder, "server.properties");
-    const all = { ...defaults(folder, port, controllerPort), ...properties };
+    const all = withListeners(defaults(folder, port, controllerPort), properties);
     await writeFile(
       path,
       Object.entries(all)
         .map((entry) => `${entry.join("=")}\n`)
         .join(""),
     );
-    format(path);
+    format(path, scram);
     const broker = brokerOf({ folder, path, port });
     try {
       await broker.start();
@@ -118,9 +122,21 @@ function defaults(folder: string, port: number, controllerPort: number): Record<
   };
 }
 
+const LISTENERS = ["listeners", "listener.security.protocol.map"];
+
+function withListeners(
+  own: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const both = LISTENERS.filter((name) => given[name] !== undefined);
+  const joined = both.map((name) => [name, `${own[name]},${given[name]}`] as const);
+  return { ...own, ...given, ...Object.fromEntries(joined) };
+}
+
 /** Writes the id of the cluster and the first metadata, as every KRaft node needs before its start. */
-function format(path: string): void {
+function format(path: string, scram: readonly string[]): void {
   const command = ["-cp", `${KAFKA_DIR}/*`, "kafka.tools.StorageTool", "format"];
   const options = ["--standalone", "--cluster-id", "k2tradesTestsClusterAAA", "--config", path];
-  execFileSync("java", [...JAVA_OPTIONS, ...command, ...options], { stdio: "pipe" });
+  const users = scram.flatMap((user) => ["--add-scram", user]);
+  execFileSync("java", [...JAVA_OPTIONS, ...command, ...options, ...users], { stdio: "pipe" });
 }

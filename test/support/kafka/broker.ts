@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Admin } from "@platformatic/kafka";
 import { beforeEach } from "vitest";
-import { startBrokerProcess, whyNoBroker } from "./broker-process.ts";
+import { type BrokerOptions, startBrokerProcess, whyNoBroker } from "./broker-process.ts";
 
 export interface KafkaBroker {
   /** `host:port`, several separated by commas. */
@@ -68,12 +68,10 @@ export async function openKafka(): Promise<KafkaBroker> {
   return GIVEN === "" ? startKafka() : clientsOf(GIVEN);
 }
 
-/** Starts a broker with no data. @param properties of the broker, such as `message.max.bytes`. */
-export async function startKafka(
-  properties: Readonly<Record<string, string>> = {},
-): Promise<OwnKafkaBroker> {
+/** Starts a broker with no data. */
+export async function startKafka(options: BrokerOptions = {}): Promise<OwnKafkaBroker> {
   const folder = await mkdtemp(join(tmpdir(), "k2-kafka-"));
-  const broker = await startBrokerProcess(folder, properties);
+  const broker = await startBrokerProcess(folder, options);
   const clients = clientsOf(broker.address);
   await clients.ready();
   return {

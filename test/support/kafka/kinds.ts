@@ -5,16 +5,20 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
 import { LOOPBACK } from "../../../local/ports.ts";
 import { type EmbeddedKafka, startEmbeddedKafka } from "../../../local/kafka/server.ts";
-import { clientsOf, needsKafka, type OwnKafkaBroker, startKafka } from "./broker.ts";
+import { clientsOf, needsKafka, type OwnKafkaBroker, startKafka, whyNoKafka } from "./broker.ts";
 
 export interface KafkaKind {
   /** For test names. */
   readonly name: string;
-  /** Call it first in a suite: its tests are skipped where this kind is not to be had. */
-  readonly need: () => void;
-  /** Starts one with no data. */
+  /**
+   * Call it first in a suite: starts one with no data before its tests, and ends it after them. Where
+   * this kind is not to be had, the tests are skipped.
+   */
+  readonly use: () => () => OwnKafkaBroker;
+  /** Starts another. */
   readonly start: (options?: KindOptions) => Promise<OwnKafkaBroker>;
 }
 
@@ -25,13 +29,33 @@ export interface KindOptions {
 
 /** Every kind there is to test against. */
 export const kafkaKinds: readonly KafkaKind[] = [
-  { name: "the embedded broker", need: () => {}, start: startEmbedded },
-  { name: "Apache Kafka", need: () => needsKafka({ isOwn: true }), start: startApache },
+  { name: "the embedded broker", use: () => useBroker(startEmbedded), start: startEmbedded },
+  { name: "Apache Kafka", use: useApache, start: startApache },
 ];
+
+const START_TIMEOUT_MS = 120_000;
+
+function useApache(): () => OwnKafkaBroker {
+  needsKafka({ isOwn: true });
+  return useBroker(startApache, whyNoKafka(true) === undefined);
+}
+
+function useBroker(start: () => Promise<OwnKafkaBroker>, isThere = true): () => OwnKafkaBroker {
+  let broker: OwnKafkaBroker | undefined;
+  beforeAll(async () => {
+    if (isThere) broker = await start();
+  }, START_TIMEOUT_MS);
+  afterAll(async () => broker?.close());
+  return () => {
+    if (broker === undefined) throw new Error("no test has run yet");
+    return broker;
+  };
+}
 
 function startApache({ advertisedPort }: KindOptions = {}): Promise<OwnKafkaBroker> {
   if (advertisedPort === undefined) return startKafka();
-  return startKafka({ "advertised.listeners": `PLAINTEXT://${LOOPBACK}:${advertisedPort}` });
+  const address = `PLAINTEXT://${LOOPBACK}:${advertisedPort}`;
+  return startKafka({ properties: { "advertised.listeners": address } });
 }
 
 /** Starts an embedded broker in this process, which is killed and restarted like any. */

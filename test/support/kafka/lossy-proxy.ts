@@ -1,6 +1,6 @@
 /**
  * A proxy before a broker that loses answers: the broker gets the request, the client gets nothing but
- * the end of its connection.
+ * the end of its connection, or not even that.
  */
 
 import { once } from "node:events";
@@ -12,6 +12,10 @@ export interface LossyProxy {
   loseNext(apiKey: number): void;
   /** How many answers it lost. */
   lost(): number;
+  /** Resets the connections there are. */
+  cut(): void;
+  /** From now on nothing passes on the connections there are, and nobody is told. */
+  silence(): void;
   close(): Promise<void>;
 }
 
@@ -25,6 +29,7 @@ export async function startLossyProxy(options: {
   let toLose: number | undefined;
   let lost = 0;
   const sockets = new Set<Socket>();
+  let silenced: ReadonlySet<Socket> = new Set();
   const server = createServer((client) => {
     const broker = connect(options.target, LOOPBACK);
     for (const socket of [client, broker])
@@ -36,6 +41,7 @@ export async function startLossyProxy(options: {
     let isLosing = false;
     // Clients of ours send each request in one piece, small enough to come in one.
     client.on("data", (chunk) => {
+      if (silenced.has(client)) return;
       if (toLose !== undefined && chunk.length > 6 && chunk.readInt16BE(4) === toLose) {
         [toLose, isLosing] = [undefined, true];
       }
@@ -55,6 +61,12 @@ export async function startLossyProxy(options: {
       toLose = apiKey;
     },
     lost: () => lost,
+    cut: () => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+    silence: () => {
+      silenced = new Set(sockets);
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((closed) => server.close(closed));
