@@ -19,6 +19,7 @@ const PERMISSIONS: Readonly<Record<string, readonly string[]>> = {
     `dynamodb:GetItem TradesTable ${NO_LEDGER}`,
     `dynamodb:PutItem TradesTable ${NO_LEDGER}`,
   ],
+  "measure-lag": [],
   "list-symbols": ["dynamodb:Query TradesTable"],
   "summarize-day": ["dynamodb:GetItem TradesTable"],
   "scrape-metrics": [
@@ -40,6 +41,7 @@ const LOG_ACTIONS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLog
 /** Who may invoke each function that API Gateway may not; an event source mapping needs no leave. */
 const INVOKERS: Readonly<Record<string, readonly string[]>> = {
   "retire-environments": ["events.amazonaws.com"],
+  "measure-lag": ["events.amazonaws.com"],
   "consume-trades": [],
 };
 const FUNCTIONS = readdirSync(join(import.meta.dirname, "../../functions"))

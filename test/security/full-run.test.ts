@@ -86,6 +86,7 @@ describe("functions without a route", () => {
   it.each([
     "/retire-environments",
     "/consume-trades",
+    "/measure-lag",
     "/2015-03-31/functions/k2-trades-dev-retire-environments/invocations",
     "/2015-03-31/functions/k2-trades-dev-consume-trades/invocations",
   ])("can't be reached as %s", (path) => {
@@ -120,13 +121,15 @@ async function storm(): Promise<void> {
     ["/metrics", { headers: { authorization: `Basic ${MARKER}`, accept: MARKER } }],
     ["/metrics", { headers: bearer() }],
     ["/"],
-    ...["/retire-environments", "/consume-trades"].flatMap((path): [string, RequestInit][] => [
-      [path, { method: "POST", headers: json, body: "{}" }],
-      [
-        `/2015-03-31/functions/k2-trades-dev${path.replace("/", "-")}/invocations`,
-        { method: "POST", headers: json, body: "{}" },
+    ...["/retire-environments", "/consume-trades", "/measure-lag"].flatMap(
+      (path): [string, RequestInit][] => [
+        [path, { method: "POST", headers: json, body: "{}" }],
+        [
+          `/2015-03-31/functions/k2-trades-dev${path.replace("/", "-")}/invocations`,
+          { method: "POST", headers: json, body: "{}" },
+        ],
       ],
-    ]),
+    ),
   ];
   for (const [path, request] of requests) {
     const response = await fetch(`${stack.url}${path}`, request);

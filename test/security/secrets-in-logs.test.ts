@@ -106,7 +106,7 @@ function eventsFor(name: string): unknown[] {
 }
 
 function eventFor(name: string): unknown {
-  if (name === "retire-environments") return {};
+  if (["retire-environments", "measure-lag"].includes(name)) return {};
   if (name === "consume-trades") return kafkaEvent([textRecord(JSON.stringify(TRADE))]);
   const route = TEMPLATES.find((template) =>
     Object.values(ROUTES[template]).some((one) => one === name),
