@@ -16,6 +16,8 @@ export interface GatewayOptions {
   readonly functions: string;
   /** Answers a page of this machine; `undefined` when the path is none, and the functions are asked. */
   readonly page: (path: string) => Promise<Page | undefined>;
+  /** Longest time a client may take over a request's head, and over all of it. Default: 10 s, 30 s. */
+  readonly patience?: { readonly headMs: number; readonly requestMs: number };
 }
 
 export interface Page {
@@ -33,8 +35,7 @@ export interface Gateway {
 /** API Gateway's limits: of a request's body, of the time a function has, of a slow client. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 const FUNCTION_TIMEOUT_MS = 29_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+const PATIENCE = { headMs: 10_000, requestMs: 30_000 };
 const MAX_SOCKETS = 256;
 
 /** Opens the door. @throws {Error} when the port can't be had. */
@@ -49,8 +50,14 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   proxy.on("error", (error, _request, response) => {
     if (response !== undefined && "writeHead" in response) refuse(response, statusOf(error));
   });
+  const { headMs, requestMs } = options.patience ?? PATIENCE;
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    {
+      headersTimeout: headMs,
+      requestTimeout: requestMs,
+      // How often it looks for those that take too long; else each half minute.
+      connectionsCheckingInterval: headMs / 10,
+    },
     (request, response) => {
       answer(request, response).catch((error: unknown) => refuse(response, statusOf(error)));
     },

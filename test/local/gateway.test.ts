@@ -11,6 +11,7 @@ const MEBIBYTE = 1024 * 1024;
 async function open(
   functions: RequestListener,
   page: GatewayOptions["page"] = async () => undefined,
+  options: Pick<GatewayOptions, "patience"> = {},
 ) {
   const server = createServer(functions).listen(0, "127.0.0.1");
   onTestFinished(() => {
@@ -19,7 +20,12 @@ async function open(
   });
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const gateway = await openGateway({ port: 0, functions: `http://127.0.0.1:${port}`, page });
+  const gateway = await openGateway({
+    port: 0,
+    functions: `http://127.0.0.1:${port}`,
+    page,
+    ...options,
+  });
   onTestFinished(async () => gateway.close());
   return { url: `http://127.0.0.1:${gateway.port}`, port: gateway.port };
 }
@@ -95,6 +101,25 @@ it("takes a body of just the size", async () => {
   const answer = await fetch(url, { method: "POST", body });
   expect((await answer.arrayBuffer()).byteLength).toBe(body.length);
 });
+
+it.each([
+  ["head", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: "],
+  ["body", "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12"],
+])(
+  "lets 200 clients that never end their %s wait, answers others, and closes on them",
+  async (_part, beginning) => {
+    const { url, port } = await open(echo, undefined, {
+      patience: { headMs: 1_000, requestMs: 2_000 },
+    });
+    const slow = Array.from({ length: 200 }, () => createConnection(port, "127.0.0.1"));
+    onTestFinished(() => slow.forEach((socket) => socket.destroy()));
+    const closings = slow.map((socket) => once(socket.on("error", () => {}).resume(), "close"));
+    await Promise.all(slow.map(async (socket) => once(socket, "connect")));
+    for (const socket of slow) socket.write(beginning);
+    expect((await fetch(url)).status).toBe(202);
+    await Promise.all(closings);
+  },
+);
 
 it("answers 502 when the functions are gone", async () => {
   const functions = `http://127.0.0.1:${await freePort()}`;
