@@ -21,6 +21,8 @@ export interface ParseTradeOptions {
   readonly pointer?: string;
 }
 
+const CANONICAL_TIMESTAMP_LENGTH = "2021-01-08T00:00:00.278000Z".length;
+
 /** Names valibot leaves out of records without a word; refused here instead. */
 const UNSAFE_NAMES = new Set(["__proto__", "prototype", "constructor"]);
 
@@ -58,9 +60,10 @@ function toCanonical(input: InferOutput<typeof TradeInput>, now: number): Trade 
   };
 }
 
-/** The schema has already found the text to be a timestamp. */
+/** The schema has found the text to be a timestamp; one of this length in UTC has its six digits. */
 function canonicalTimestamp(text: string): string {
-  return formatTimestamp(parseTimestamp(text) ?? text);
+  const isCanonical = text.length === CANONICAL_TIMESTAMP_LENGTH && text.endsWith("Z");
+  return isCanonical ? text : formatTimestamp(parseTimestamp(text) ?? text);
 }
 
 function explain(fault: InputFault): InputFault {
