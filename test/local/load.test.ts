@@ -1,8 +1,12 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { loadConfig } from "../../lib/config.ts";
 import { formatBinanceLine } from "../../local/binance.ts";
+import { findDatabase } from "../../local/find-database.ts";
+import { localFolder } from "../../local/folder.ts";
 import { makeSampleTrades } from "../../local/sample-trades.ts";
+import { walk } from "../support/stored-trades.ts";
 import { run, stillRunning, familyOf, type End, type Run } from "../support/stack.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { zipOf } from "../support/zip.ts";
@@ -69,11 +73,15 @@ describe("npm run load, without a stack", { timeout: 120_000 }, () => {
 
   it("goes on where it was killed, and loses and doubles nothing", async () => {
     const localDir = tempFolder();
-    const csv = write(NAME, linesOf(9_000));
-    const killed = run("load", { LOCAL_DIR: localDir }, [csv]);
-    const lines = await linesKept(localDir, killed);
-    killed.process.kill("SIGKILL");
-    expect(await killed.ended).toMatchObject({ code: "SIGKILL" });
+    const content = linesOf(9_000);
+    const csv = write(NAME, content);
+    let lines = 0;
+    for (let kills = 0; kills < 2; kills += 1) {
+      const killed = run("load", { LOCAL_DIR: localDir }, [csv]);
+      lines = await linesKept(localDir, killed, lines);
+      killed.process.kill("SIGKILL");
+      expect(await killed.ended).toMatchObject({ code: "SIGKILL" });
+    }
     const { code, output } = await load(localDir, csv);
     expect(code).toBe(0);
     const [, after = ""] = /going on after line ([\d,]+)\./.exec(output) ?? [];
@@ -85,6 +93,7 @@ describe("npm run load, without a stack", { timeout: 120_000 }, () => {
       .reduce((a, b) => a + b, 0);
     expect(sum).toBe(9_000);
     expect((await load(localDir, csv)).output).toContain("recorded 0, duplicates 9,000");
+    expect(await linesServed(localDir)).toBe(content);
   });
 
   it("stops at Ctrl-C after the chunk under way, and with --restart begins anew", async () => {
@@ -147,8 +156,16 @@ describe("npm run load, without a stack", { timeout: 120_000 }, () => {
   });
 });
 
-/** Waits for the first chunk to be kept; answers the number of its last line. */
-async function linesKept(localDir: string, command: Run): Promise<number> {
+/** The folder's trades of the file's symbol, as lines of a dump, oldest first. */
+async function linesServed(localDir: string): Promise<string> {
+  const database = await findDatabase(localFolder({ LOCAL_DIR: localDir }), loadConfig({}));
+  const trades = await walk(database.store, { symbol: "BTCUSDT", limit: "1000" });
+  await database.close();
+  return `${trades.toReversed().map(formatBinanceLine).join("\n")}\n`;
+}
+
+/** Waits for a chunk after this line to be kept; answers the number of its last line. */
+async function linesKept(localDir: string, command: Run, after = 0): Promise<number> {
   return vi.waitUntil(
     () => {
       if (command.process.exitCode !== null) throw new Error(`it ended: ${command.output()}`);
@@ -159,7 +176,7 @@ async function linesKept(localDir: string, command: Run): Promise<number> {
         const state = JSON.parse(readFileSync(join(localDir, "loads", name), "utf8")) as {
           position: { lines: number };
         };
-        return state.position.lines;
+        return state.position.lines > after ? state.position.lines : undefined;
       } catch {
         return undefined;
       }
