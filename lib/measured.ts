@@ -13,7 +13,7 @@ import { openFlusher } from "./metrics/flusher.ts";
 import { DEFAULT_LEASE } from "./metrics/incarnation.ts";
 import type { MetricsClient } from "./metrics/metrics-client.ts";
 import type { PushTarget } from "./metrics/push-target.ts";
-import { openPushgateway } from "./metrics/pushgateway.ts";
+import { openPushClient } from "./metrics/push-client.ts";
 import { adaptive, everyInvocation } from "./metrics/strategy.ts";
 import { withMetrics, type MeasuredHandler } from "./metrics/with-metrics.ts";
 import { config, log } from "./this-process.ts";
@@ -80,7 +80,7 @@ function openTargets(): PushTarget[] {
   const { metrics } = config;
   const fault = windowsFault(config);
   if (fault === undefined)
-    return metrics.pushgateways.map((url) => openPushgateway({ ...metrics, url }));
+    return metrics.pushgateways.map((url) => openPushClient({ ...metrics, url }));
   log.error("metrics are not pushed", { code: "INVALID_CONFIG", detail: fault });
   const refuse = () => Promise.resolve({ outcome: "refused", detail: fault } as const);
   const toRequest = () => {

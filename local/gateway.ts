@@ -3,20 +3,11 @@
  * and serves the pages that are for this machine alone.
  */
 
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { createProxyServer } from "httpxy";
-import { PROBLEM_CONTENT_TYPE } from "../lib/http/problem.ts";
-import {
-  GATEWAY_ANSWERS,
-  type GatewayAnswer,
-  type GatewayAnswerType,
-  toProblem,
-} from "../ops/serverless/gateway-answers.ts";
 import { LOOPBACK } from "./ports.ts";
-import { undoEmulatorCors } from "./undo-emulator-cors.ts";
 
 export interface GatewayOptions {
   /** Where it listens; 0: any free port. */
@@ -57,13 +48,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     proxyTimeout: FUNCTION_TIMEOUT_MS,
   });
   proxy.on("error", (error, _request, response) => {
-    if (response !== undefined && "writeHead" in response) refuse(response, failureOf(error));
-  });
-  proxy.on("proxyRes", (answer, request, response) => {
-    if (answer.headers["x-correlation-id"] === undefined && "writeHead" in response) {
-      answer.resume();
-      refuse(response, emulatorFailure(answer.statusCode ?? 502));
-    } else undoEmulatorCors(answer, request);
+    if (response !== undefined && "writeHead" in response) refuse(response, statusOf(error));
   });
   const { headMs, requestMs } = options.patience ?? PATIENCE;
   const server = createServer(
@@ -74,7 +59,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       connectionsCheckingInterval: headMs / 10,
     },
     (request, response) => {
-      answer(request, response).catch((error: unknown) => refuse(response, failureOf(error)));
+      answer(request, response).catch((error: unknown) => refuse(response, statusOf(error)));
     },
   );
 
@@ -82,10 +67,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const [path = "/"] = (request.url ?? "/").split("?");
     const page = isReading(request) ? await options.page(path) : undefined;
     if (page !== undefined) return show(response, page, request.method === "HEAD");
-    const fault = faultOf(path);
-    if (fault !== undefined) return refuse(response, fault);
     const body = await readBody(request);
-    if (body === undefined) return refuse(response, "REQUEST_TOO_LARGE");
+    if (body === undefined) return refuse(response, 413);
     await proxy.web(request, response, { buffer: Readable.from(body) });
   }
 
@@ -138,42 +121,20 @@ function show(
   response.end(isHead ? undefined : body);
 }
 
-/** Why a path leads nowhere whatever the routes are; the emulator would fail over it. */
-function faultOf(path: string): GatewayAnswerType | undefined {
-  if (!path.startsWith("/")) return "DEFAULT_4XX";
-  if (path.includes("//")) return "MISSING_AUTHENTICATION_TOKEN";
-  try {
-    decodeURIComponent(path);
-    return undefined;
-  } catch {
-    return "DEFAULT_4XX";
-  }
-}
+/** In API Gateway's own words, which are no problem details. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  413: "Request Too Long",
+  502: "Internal server error",
+  504: "Endpoint request timed out",
+};
 
-/** Every answer of a function has a correlation id; without one it is the emulator's own. */
-function emulatorFailure(status: number): GatewayAnswerType {
-  if (status === 404) return "MISSING_AUTHENTICATION_TOKEN";
-  return status < 500 ? "DEFAULT_4XX" : "DEFAULT_5XX";
-}
-
-/** As API Gateway will when it is deployed. */
-function refuse(response: ServerResponse, type: GatewayAnswerType): void {
+function refuse(response: ServerResponse, status: number): void {
   if (response.headersSent) return void response.destroy();
-  const answer: GatewayAnswer = GATEWAY_ANSWERS[type];
-  const correlationId = randomUUID();
-  const problem = toProblem(answer, correlationId);
-  response.writeHead(problem.status, {
-    "content-type": PROBLEM_CONTENT_TYPE,
-    "cache-control": "no-store",
-    "x-correlation-id": correlationId,
-    connection: "close",
-    ...answer.headers,
-  });
-  response.end(JSON.stringify(problem));
+  response.writeHead(status, { "content-type": "application/json", connection: "close" });
+  response.end(JSON.stringify({ message: REFUSALS[status] }));
 }
 
-function failureOf(error: unknown): GatewayAnswerType {
+function statusOf(error: unknown): number {
   const { code } = error as NodeJS.ErrnoException;
-  const isLate = code === "ETIMEDOUT" || code === "ECONNRESET";
-  return isLate ? "INTEGRATION_TIMEOUT" : "INTEGRATION_FAILURE";
+  return code === "ETIMEDOUT" || code === "ECONNRESET" ? 504 : 502;
 }

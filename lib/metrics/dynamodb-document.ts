@@ -3,8 +3,8 @@
  * does not fit one item goes into chunks under the new version's key first; the head item then flips.
  */
 
-import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import { promisify } from "../builtin.ts";
 import {
   ConditionalCheckFailedException,
   DeleteItemCommand,

@@ -4,7 +4,7 @@
  * @see https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */
 
-import { Agent, request } from "node:http";
+import { http } from "../builtin.ts";
 
 /** An invocation as the Extensions API announces it. */
 export interface InvocationStart {
@@ -72,10 +72,10 @@ interface Answer {
 
 /** Calls over one connection. */
 function caller(runtimeApi: string) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   return (method: string, path: string, { headers, body, timeoutMs }: Call): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const call = request(
+      const call = http.request(
         `http://${runtimeApi}${path}`,
         { method, agent, headers },
         (response) => {

@@ -3,14 +3,10 @@
  * an exchange fails, whether the server can have seen it.
  */
 
-import http, {
-  type ClientRequest,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-} from "node:http";
-import https from "node:https";
+import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { urlToHttpOptions } from "node:url";
+import { http, loadHttps } from "../builtin.ts";
 import { elapsedMs, systemClock, type Moment } from "./clock.ts";
 
 export interface ConnectionOptions {
@@ -76,7 +72,7 @@ type Attempt =
 /** Opens a connection; no socket is opened before the first exchange, and an idle one holds no process. */
 export function openConnection({ url, headers, maxIdleMs }: ConnectionOptions): Connection {
   const isTls = url.protocol === "https:";
-  const { request, Agent } = isTls ? https : http;
+  const { request, Agent } = isTls ? loadHttps() : http;
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   const idleSince = trackIdleness(agent);
   const established = trackConnecting(agent, isTls ? "secureConnect" : "connect");
@@ -181,7 +177,7 @@ function toOneLine(text: string): string {
 }
 
 /** When each socket was last put aside. Timers can't tell: they stand still while frozen. */
-function trackIdleness(agent: http.Agent): WeakMap<Duplex, Moment> {
+function trackIdleness(agent: Agent): WeakMap<Duplex, Moment> {
   const idleSince = new WeakMap<Duplex, Moment>();
   const keepSocketAlive = agent.keepSocketAlive.bind(agent);
   agent.keepSocketAlive = (socket) => {
@@ -202,7 +198,7 @@ interface Established {
  * Watches each socket from its birth on: the agent may give one to a request while it connects, or
  * take it back from one that was given up meanwhile and give it to another after it has connected.
  */
-function trackConnecting(agent: http.Agent, done: "connect" | "secureConnect"): Established {
+function trackConnecting(agent: Agent, done: "connect" | "secureConnect"): Established {
   const established = new WeakSet<Duplex>();
   const waiting = new WeakMap<Duplex, () => void>();
   const createConnection = agent.createConnection.bind(agent);

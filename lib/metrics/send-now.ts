@@ -4,7 +4,7 @@
  */
 
 import type http from "node:http";
-import { Worker } from "node:worker_threads";
+import { loadWorkerThreads } from "../builtin.ts";
 import type { PushRequest } from "./push-target.ts";
 
 interface Work {
@@ -22,6 +22,7 @@ export function sendNow(requests: readonly PushRequest[], timeoutMs: number): nu
   const ended = new Int32Array(new SharedArrayBuffer(4 * (1 + requests.length)));
   const workerData: Work = { requests, ended };
   // A bundle is one file, so the thread's program comes along as text.
+  const { Worker } = loadWorkerThreads();
   new Worker(`(${sendAll.toString()})(require);`, {
     eval: true,
     workerData,

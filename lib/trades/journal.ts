@@ -3,8 +3,8 @@
  * can finish the work of a writer that stopped half-way.
  */
 
-import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import { promisify } from "../builtin.ts";
 import type { Item } from "./trade-item.ts";
 
 /** All items of one commit, complete. All but the immutable ones carry the symbol's version. */

@@ -16,7 +16,8 @@ import { Worker } from "node:worker_threads";
 import { gunzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { LabelSet } from "../../lib/metrics/family.ts";
-import { openPushgateway, type PushgatewayOptions } from "../../lib/metrics/pushgateway.ts";
+import type { PushClientOptions } from "../../lib/metrics/push-client.ts";
+import { openPushgateway } from "../../lib/metrics/pushgateway.ts";
 import { startPushgateway } from "../../local/pushgateway/server.ts";
 import { startFaultyProxy, type Fault, type FaultyProxy } from "../support/faulty-proxy.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -28,14 +29,14 @@ const BODY = "# TYPE a_total counter\na_total 1\n";
 const WITH_TIMESTAMP = "a_total 1 1000\n";
 
 /** A client, closed after the test. */
-function open(options: PushgatewayOptions) {
+function open(options: PushClientOptions) {
   const pushgateway = openPushgateway(options);
   onTestFinished(() => pushgateway.close());
   return pushgateway;
 }
 
 /** The embedded Pushgateway behind a proxy, and a client of it. */
-async function openBehindProxy(options: Partial<PushgatewayOptions> = {}) {
+async function openBehindProxy(options: Partial<PushClientOptions> = {}) {
   const target = await startPushgateway({ port: 0 });
   onTestFinished(target.close);
   const proxy = await startFaultyProxy({ target: target.url });
@@ -512,7 +513,7 @@ describe("over TLS", () => {
 describe("credentials", () => {
   const basic = `Basic ${Buffer.from("al:p@ss:w/rd").toString("base64")}`;
 
-  it.each<[string, (url: string) => PushgatewayOptions, string | undefined]>([
+  it.each<[string, (url: string) => PushClientOptions, string | undefined]>([
     ["none", (url) => ({ url }), undefined],
     ["in the URL", (url) => ({ url: withUserinfo(url, "al:p%40ss%3Aw%2Frd") }), basic],
     ["as options", (url) => ({ url, username: "al", password: "p@ss:w/rd" }), basic],
@@ -534,7 +535,7 @@ describe("credentials", () => {
     expect(seen).toEqual([authorization]);
   });
 
-  it.each<[string, (url: string) => PushgatewayOptions]>([
+  it.each<[string, (url: string) => PushClientOptions]>([
     ["a password", (url) => ({ url: withUserinfo(url, "al:secret%2Fword") })],
     ["a token", (url) => ({ url, token: "secret/word" })],
   ])("%s never shows, even when a server repeats it", async (_, optionsFor) => {
@@ -556,7 +557,7 @@ describe("credentials", () => {
     expect(texts.every((text) => text.includes("***"))).toBe(true);
   });
 
-  it.each<[string, PushgatewayOptions]>([
+  it.each<[string, PushClientOptions]>([
     ["another scheme", { url: "ftp://al:hidden@host" }],
     ["no URL", { url: "al:hidden@host:9091" }],
     ["a query", { url: "http://al:hidden@host/?a=b" }],
