@@ -10,6 +10,7 @@ import {
   DeleteItemCommand,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
   type AttributeValue,
   type DynamoDBClient,
 } from "@aws-sdk/client-dynamodb";
@@ -37,6 +38,10 @@ export interface Document<T> {
 
 /** An item may have 400 KB with its keys. */
 const CHUNK_BYTES = 350_000;
+/** Versions from one sweep to the next. */
+const SWEEP_EVERY = 64;
+/** Of at most 1 MB of chunks each. */
+const MAX_SWEPT_PAGES = 50;
 /** A chunk is gone when the head moved on while reading: then the head is read again. */
 const MAX_READS = 5;
 
@@ -49,6 +54,7 @@ type Item = Record<string, AttributeValue>;
 export function openDocument<T>({ client, table, pk, name }: DocumentOptions): Document<T> {
   const key = (sk: string): Item => ({ pk: { S: pk }, sk: { S: sk } });
   const chunkKey = (token: string, index: number) => key(`${name}#${token}#${index}`);
+  const remove = (Key: Item) => client.send(new DeleteItemCommand({ TableName: table, Key }));
 
   const get = async (itemKey: Item) => {
     const { Item: item } = await client.send(
@@ -105,29 +111,56 @@ export function openDocument<T>({ client, table, pk, name }: DocumentOptions): D
 
   const deleteChunks = async (head: Item) => {
     const count = Number(head["chunks"]?.N ?? 0);
-    for (let i = 0; i < count; i += 1) {
-      const Key = chunkKey(head["token"]?.S ?? "", i);
-      await client.send(new DeleteItemCommand({ TableName: table, Key }));
+    for (let i = 0; i < count; i += 1) await remove(chunkKey(head["token"]?.S ?? "", i));
+  };
+
+  /**
+   * Deletes chunks that a process left which ended before its head was put. Those of this version or
+   * an older one, but for its own, can never get a head again: it takes the version before theirs.
+   */
+  const sweep = async (version: number, head: Item) => {
+    const own = `${name}#${head["token"]?.S}#`;
+    let ExclusiveStartKey: Item | undefined;
+    for (let page = 0; page < MAX_SWEPT_PAGES; page += 1) {
+      const { Items: chunks = [], LastEvaluatedKey } = await client.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: "pk = :pk AND begins_with(sk, :chunks)",
+          ExpressionAttributeValues: { ":pk": { S: pk }, ":chunks": { S: `${name}#` } },
+          ProjectionExpression: "pk, sk, v",
+          ...(ExclusiveStartKey === undefined ? {} : { ExclusiveStartKey }),
+        }),
+      );
+      for (const { v, ...Key } of chunks) {
+        if (Number(v?.N) <= version && !Key["sk"]?.S?.startsWith(own)) await remove(Key);
+      }
+      if (LastEvaluatedKey === undefined) return;
+      ExclusiveStartKey = LastEvaluatedKey;
     }
   };
 
   /** What the head is to say of its content: all of it, or the chunks put beforehand. */
-  const putContent = async (bytes: Buffer): Promise<Item> => {
+  const putContent = async (version: number, bytes: Buffer): Promise<Item> => {
     const token = crypto.randomUUID();
     if (bytes.length <= CHUNK_BYTES) return { token: { S: token }, content: { B: bytes } };
     const chunks = Math.ceil(bytes.length / CHUNK_BYTES);
     for (let i = 0; i < chunks; i += 1) {
       const part = bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES);
-      const Item = { ...chunkKey(token, i), content: { B: part } };
+      const Item = { ...chunkKey(token, i), v: { N: String(version) }, content: { B: part } };
       await client.send(new PutItemCommand({ TableName: table, Item }));
     }
     return { token: { S: token }, chunks: { N: String(chunks) } };
   };
 
   const write = async (version: number, content: T) => {
-    const head = await putContent(await compress(JSON.stringify(content)));
+    const head = await putContent(version, await compress(JSON.stringify(content)));
     const before = await replaceHead(version, head);
-    await deleteChunks(before ?? head);
+    try {
+      await deleteChunks(before ?? head);
+      if (before !== undefined && version % SWEEP_EVERY === 1) await sweep(version, head);
+    } catch {
+      // The document is written or not all the same, and a later sweep finds what is left.
+    }
     return before !== undefined;
   };
 

@@ -26,11 +26,13 @@ const PERMISSIONS: Readonly<Record<string, readonly string[]>> = {
     `dynamodb:DeleteItem TradesTable ${LEDGER}`,
     `dynamodb:GetItem TradesTable ${LEDGER}`,
     `dynamodb:PutItem TradesTable ${LEDGER}`,
+    `dynamodb:Query TradesTable ${LEDGER}`,
   ],
   "retire-environments": [
     `dynamodb:DeleteItem TradesTable ${LEDGER}`,
     `dynamodb:GetItem TradesTable ${LEDGER}`,
     `dynamodb:PutItem TradesTable ${LEDGER}`,
+    `dynamodb:Query TradesTable ${LEDGER}`,
   ],
   "check-health": ["dynamodb:GetItem TradesTable where the partition key is PING"],
   "show-index": [],

@@ -142,6 +142,59 @@ describe("the ledger in DynamoDB", () => {
     expect(await chunksOf(service)).toEqual([]);
   });
 
+  it("sweeps the chunks that a process left which ended before its head was put", async () => {
+    const { service, ledger } = openFresh();
+    // Twice: more than one page of a query.
+    const dying = openDynamoDbLedger({
+      client: failingAt((command) => command instanceof PutItemCommand && isHead(command)),
+      table: database.table,
+      service,
+    });
+    await ledger.writeBase(base(1, large()));
+    for (const death of [1, 2]) {
+      const died = dying.writeBase(base(2, large()));
+      await expect(died, `death ${death}`).rejects.toMatchObject({ code: "READ_FAILED" });
+    }
+    for (let version = 2; version <= 64; version += 1) await ledger.writeBase(base(version, []));
+    expect(await chunksOf(service)).not.toEqual([]);
+    expect(await ledger.writeBase(base(65, []))).toBe(true);
+    expect(await chunksOf(service)).toEqual([]);
+  });
+
+  it("sweeps no chunk that is in use or may yet be, nor another document's", async () => {
+    const { service, ledger } = openFresh();
+    for (let version = 1; version <= 64; version += 1) await ledger.writeBase(base(version, []));
+    const later = {
+      pk: { S: `LEDGER#${service}` },
+      sk: { S: "BASE#token-of-another#0" },
+      v: { N: "66" },
+    };
+    const floors = { ...later, sk: { S: "FLOOR#token#0" }, v: { N: "1" } };
+    for (const Item of [later, floors]) {
+      await database.client.send(new PutItemCommand({ TableName: database.table, Item }));
+    }
+    const written = base(65, large());
+    expect(await ledger.writeBase(written)).toBe(true);
+    expect(await ledger.readBase()).toEqual(written);
+    expect(await chunksOf(service)).toEqual(
+      expect.arrayContaining([
+        later.sk.S,
+        floors.sk.S,
+        expect.stringMatching(/^BASE#[0-9a-f-]{36}#0$/),
+      ]),
+    );
+  });
+
+  it("is written though what it replaces can't be deleted", async () => {
+    const { service, ledger } = openFresh();
+    await ledger.writeBase(base(1, large()));
+    const client = failingAt((command) => command instanceof DeleteItemCommand);
+    const clumsy = openDynamoDbLedger({ client, table: database.table, service });
+    expect(await clumsy.writeBase(base(2, []))).toBe(true);
+    expect(await ledger.readBase()).toEqual(base(2, []));
+    expect(await chunksOf(service)).not.toEqual([]);
+  });
+
   it("fails with READ_FAILED when a chunk is missing, and serves no part", async () => {
     const { service, ledger } = openFresh();
     await ledger.writeBase(base(1, large()));
@@ -159,6 +212,22 @@ describe("the ledger in DynamoDB", () => {
     });
   });
 });
+
+/** Whether a put is of a head: its sort key is a name alone. */
+function isHead({ input }: PutItemCommand): boolean {
+  return !(input.Item?.["sk"]?.S ?? "#").includes("#");
+}
+
+/** A client whose process ends at such a command. */
+function failingAt(isSuch: (command: unknown) => boolean): DynamoDBClient {
+  return new Proxy(database.client, {
+    get(target, property) {
+      if (property !== "send") return Reflect.get(target, property) as unknown;
+      return (command: PutItemCommand) =>
+        isSuch(command) ? Promise.reject(new Error("it has ended")) : target.send(command);
+    },
+  });
+}
 
 /** A client whose first command of a kind is carried out twice, as the SDK does for a lost answer. */
 function losingAnswerTo(kind: typeof PutItemCommand): DynamoDBClient {

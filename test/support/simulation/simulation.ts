@@ -29,6 +29,8 @@ export interface SimulationOptions extends WorldOptions {
   readonly hasAlias?: boolean;
   readonly scrapers?: number;
   readonly pushgateways?: number;
+  /** Longest time between two steps. Default: a bit more than a lease. */
+  readonly longestWaitSeconds?: number;
   readonly steps?: number;
 }
 
@@ -54,7 +56,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
 function createRun(world: World, options: SimulationOptions) {
   const { random, complain, without } = world;
   const { hasLoss = false, hasRejections = false, hasClockSteps = false } = options;
-  const { hasAlias = false, scrapers = 1, pushgateways = 1 } = options;
+  const { hasAlias = false, scrapers = 1, pushgateways = 1, longestWaitSeconds = 1_300 } = options;
   const stats = Object.fromEntries(STATS.map((stat) => [stat, 0])) as Record<Stat, number>;
 
   const clockOffsets = new Map<MemoryPushgateway, number>();
@@ -261,7 +263,7 @@ function createRun(world: World, options: SimulationOptions) {
     else if (kind < 0.475 && environment !== undefined) environment.process.isDead = true;
     else if (kind < 0.49 && environment !== undefined) crash(environment);
     else if (kind < 0.58) world.wait(random.below(240));
-    else if (kind < 0.61) world.wait(random.below(1_300));
+    else if (kind < 0.61) world.wait(random.below(longestWaitSeconds));
     else if (kind < 0.68 && running.length < 2) void startRetirement();
     else if (kind < 0.69 && retirement !== undefined) retirement.isDead = true;
     else if (kind < 0.71 && hasLoss && gateway !== undefined) lose(gateway);
