@@ -94,6 +94,15 @@ describe("permissions", () => {
     expect([...new Set(invokers)]).toEqual(INVOKERS[name] ?? ["apigateway.amazonaws.com"]);
   });
 
+  it("are in no role that is not a function's or API Gateway's", () => {
+    const roles = Object.entries(service.resources).filter(
+      ([, { Type }]) => Type === "AWS::IAM::Role",
+    );
+    const own = FUNCTIONS.map((name) => roleOf(name));
+    const others = roles.filter(([, { Properties }]) => !own.includes(Properties));
+    expect(others.map(([id]) => id)).toEqual(["ApiGatewayLogRole"]);
+  });
+
   it("give no function an address of its own", () => {
     expect(ofType("AWS::Lambda::Url")).toEqual([]);
   });

@@ -83,6 +83,23 @@ describe("the switches", () => {
     }
   });
 
+  it("let Lambda put functions into the VPC, and their own code do nothing of it", () => {
+    const roles = resourcesOf("with every switch the other way", "AWS::IAM::Role");
+    expect(roles).toHaveLength(functionsOf("with every switch the other way").length);
+    for (const { Properties = {} } of roles) {
+      expect(Properties["ManagedPolicyArns"]).toEqual([]);
+      const statements = Properties["Policies"][0].PolicyDocument.Statement as any[];
+      const network = statements.filter(({ Action }) =>
+        Action.includes("ec2:CreateNetworkInterface"),
+      );
+      expect(network.map(({ Effect }) => Effect)).toEqual(["Allow", "Deny"]);
+      expect(network[1].Action).toEqual(network[0].Action);
+      expect(JSON.stringify(network[1].Condition)).toMatch(
+        /SourceFunctionArn.*function:k2-trades-dev-/,
+      );
+    }
+  });
+
   it("bring alarms that tell the topic", () => {
     const alarms = resourcesOf("with every switch the other way", "AWS::CloudWatch::Alarm");
     expect(alarms.length).toBeGreaterThanOrEqual(4);
