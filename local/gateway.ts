@@ -3,11 +3,20 @@
  * and serves the pages that are for this machine alone.
  */
 
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { createProxyServer } from "httpxy";
+import { PROBLEM_CONTENT_TYPE } from "../lib/http/problem.ts";
+import {
+  GATEWAY_ANSWERS,
+  type GatewayAnswer,
+  type GatewayAnswerType,
+  toProblem,
+} from "../ops/serverless/gateway-answers.ts";
 import { LOOPBACK } from "./ports.ts";
+import { undoEmulatorCors } from "./undo-emulator-cors.ts";
 
 export interface GatewayOptions {
   /** Where it listens; 0: any free port. */
@@ -48,7 +57,13 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     proxyTimeout: FUNCTION_TIMEOUT_MS,
   });
   proxy.on("error", (error, _request, response) => {
-    if (response !== undefined && "writeHead" in response) refuse(response, statusOf(error));
+    if (response !== undefined && "writeHead" in response) refuse(response, failureOf(error));
+  });
+  proxy.on("proxyRes", (answer, request, response) => {
+    if (answer.headers["x-correlation-id"] === undefined && "writeHead" in response) {
+      answer.resume();
+      refuse(response, emulatorFailure(answer.statusCode ?? 502));
+    } else undoEmulatorCors(answer, request);
   });
   const { headMs, requestMs } = options.patience ?? PATIENCE;
   const server = createServer(
@@ -59,7 +74,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       connectionsCheckingInterval: headMs / 10,
     },
     (request, response) => {
-      answer(request, response).catch((error: unknown) => refuse(response, statusOf(error)));
+      answer(request, response).catch((error: unknown) => refuse(response, failureOf(error)));
     },
   );
 
@@ -67,8 +82,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const [path = "/"] = (request.url ?? "/").split("?");
     const page = isReading(request) ? await options.page(path) : undefined;
     if (page !== undefined) return show(response, page, request.method === "HEAD");
+    const fault = faultOf(path);
+    if (fault !== undefined) return refuse(response, fault);
     const body = await readBody(request);
-    if (body === undefined) return refuse(response, 413);
+    if (body === undefined) return refuse(response, "REQUEST_TOO_LARGE");
     await proxy.web(request, response, { buffer: Readable.from(body) });
   }
 
@@ -121,20 +138,42 @@ function show(
   response.end(isHead ? undefined : body);
 }
 
-/** In API Gateway's own words, which are no problem details. */
-const REFUSALS: Readonly<Record<number, string>> = {
-  413: "Request Too Long",
-  502: "Internal server error",
-  504: "Endpoint request timed out",
-};
-
-function refuse(response: ServerResponse, status: number): void {
-  if (response.headersSent) return void response.destroy();
-  response.writeHead(status, { "content-type": "application/json", connection: "close" });
-  response.end(JSON.stringify({ message: REFUSALS[status] }));
+/** Why a path leads nowhere whatever the routes are; the emulator would fail over it. */
+function faultOf(path: string): GatewayAnswerType | undefined {
+  if (!path.startsWith("/")) return "DEFAULT_4XX";
+  if (path.includes("//")) return "MISSING_AUTHENTICATION_TOKEN";
+  try {
+    decodeURIComponent(path);
+    return undefined;
+  } catch {
+    return "DEFAULT_4XX";
+  }
 }
 
-function statusOf(error: unknown): number {
+/** Every answer of a function has a correlation id; without one it is the emulator's own. */
+function emulatorFailure(status: number): GatewayAnswerType {
+  if (status === 404) return "MISSING_AUTHENTICATION_TOKEN";
+  return status < 500 ? "DEFAULT_4XX" : "DEFAULT_5XX";
+}
+
+/** As API Gateway will when it is deployed. */
+function refuse(response: ServerResponse, type: GatewayAnswerType): void {
+  if (response.headersSent) return void response.destroy();
+  const answer: GatewayAnswer = GATEWAY_ANSWERS[type];
+  const correlationId = randomUUID();
+  const problem = toProblem(answer, correlationId);
+  response.writeHead(problem.status, {
+    "content-type": PROBLEM_CONTENT_TYPE,
+    "cache-control": "no-store",
+    "x-correlation-id": correlationId,
+    connection: "close",
+    ...answer.headers,
+  });
+  response.end(JSON.stringify(problem));
+}
+
+function failureOf(error: unknown): GatewayAnswerType {
   const { code } = error as NodeJS.ErrnoException;
-  return code === "ETIMEDOUT" || code === "ECONNRESET" ? 504 : 502;
+  const isLate = code === "ETIMEDOUT" || code === "ECONNRESET";
+  return isLate ? "INTEGRATION_TIMEOUT" : "INTEGRATION_FAILURE";
 }

@@ -8,7 +8,7 @@ import { shortPath, type LocalFolder } from "./folder.ts";
 import { startFunctions, untilFunctionsAnswer } from "./functions.ts";
 import { startTradesSource } from "./event-source/trades-source.ts";
 import { useGivenDatabase } from "./given-database.ts";
-import { openGateway } from "./gateway.ts";
+import { openGateway, type GatewayOptions } from "./gateway.ts";
 import { brokersOf, type LocalKafka, openLocalKafka } from "./local-kafka.ts";
 import { loadSamples } from "./load-samples.ts";
 import { freePort, LOOPBACK } from "./ports.ts";
@@ -55,6 +55,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const config = loadConfig(options.variables);
   const place = await choosePlaces(options, config);
   const { servers } = place;
+  const showPages = await openDoor(options, place);
   // Ended after the functions, which write to it until their end.
   const backing = options.resources.use(new AsyncDisposableStack());
   const functions = await startFunctions({
@@ -85,7 +86,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ]),
     AbortSignal.any([options.signal, parts]),
   );
-  await openDoor({ ...options, config, place, prometheus });
+  showPages(openLocalPages({ config, place, prometheus }));
   consumeTrades({ ...options, config, kafka, lambdaPort: place.lambdaPort });
   const died = AbortSignal.any([parts, ...prometheus.died]);
   return {
@@ -215,23 +216,39 @@ async function openPrometheus(
   return { what: own.what, url: own.url, died: [own.child.died] };
 }
 
-/** The one port that people know: API Gateway's part, and the pages of this machine. */
+/**
+ * The one port that people know: API Gateway's part, and the pages of this machine. It is opened
+ * first, so that nobody else takes the port meanwhile; until the functions answer it says so.
+ * @returns what to call when the pages can be shown.
+ */
 async function openDoor(
-  options: StackOptions & {
-    readonly config: Config;
-    readonly place: Places;
-    readonly prometheus: { readonly url?: string };
-  },
-): Promise<void> {
+  { port, resources }: StackOptions,
+  place: Places,
+): Promise<(pages: GatewayOptions["page"]) => void> {
+  let page: GatewayOptions["page"] = async () => undefined;
+  const functions = functionsUrl(place);
+  const gateway = await openGateway({ port, functions, page: async (path) => page(path) });
+  resources.defer(async () => gateway.close());
+  return (pages) => {
+    page = pages;
+  };
+}
+
+function openLocalPages(options: {
+  readonly config: Config;
+  readonly place: Places;
+  readonly prometheus: { readonly url?: string };
+}): GatewayOptions["page"] {
   const { scrapeToken } = options.config.metrics;
-  const functions = `http://${LOOPBACK}:${options.place.functionsPort}`;
-  const page = openPages({
-    functions,
+  return openPages({
+    functions: functionsUrl(options.place),
     ...(scrapeToken === undefined ? {} : { scrapeToken }),
     ...(options.prometheus.url === undefined ? {} : { prometheus: options.prometheus.url }),
   });
-  const gateway = await openGateway({ port: options.port, functions, page });
-  options.resources.defer(async () => gateway.close());
+}
+
+function functionsUrl({ functionsPort }: Places): string {
+  return `http://${LOOPBACK}:${functionsPort}`;
 }
 
 async function loadSampleDay(

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, matchesGlob } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { ROUTES, TEMPLATES } from "../lib/routes.ts";
-import { GATEWAY_ANSWERS } from "../ops/serverless/gateway-problems.ts";
+import { GATEWAY_ANSWERS } from "../ops/serverless/gateway-answers.ts";
 import { openTradeStore } from "../lib/trades/trade-store.ts";
 import type { Trade } from "../lib/trades/trade.ts";
 import { apiEvent } from "./support/api-event.ts";

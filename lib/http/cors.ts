@@ -9,7 +9,8 @@ import { empty, type HttpResponse } from "./response.ts";
 export type AllowedOrigins = readonly string[];
 
 const REQUEST_HEADERS = "authorization, content-type, x-api-key, x-correlation-id";
-const EXPOSED_HEADERS = "retry-after, x-correlation-id";
+/** What pages of allowed origins may read beside the simple headers. */
+export const EXPOSED_HEADERS = "retry-after, x-correlation-id";
 const PREFLIGHT_SECONDS = 600;
 
 /** The headers that let this request's origin read the answer; none when it may not. */

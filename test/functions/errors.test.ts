@@ -7,7 +7,7 @@ import { type ErrorCode, ERRORS } from "../../lib/errors.ts";
 import { problemType } from "../../lib/http/problem.ts";
 import { json } from "../../lib/http/response.ts";
 import type * as service from "../../lib/service.ts";
-import { GATEWAY_ANSWERS } from "../../ops/serverless/gateway-problems.ts";
+import { GATEWAY_ANSWERS } from "../../ops/serverless/gateway-answers.ts";
 import { startApi, type TestApi } from "../support/api.ts";
 import { apiEvent, lambdaContext } from "../support/api-event.ts";
 

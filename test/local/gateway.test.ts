@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createConnection, type AddressInfo } from "node:net";
-import { expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { openGateway, type GatewayOptions } from "../../local/gateway.ts";
 import { freePort } from "../../local/ports.ts";
 
@@ -35,6 +35,7 @@ const echo: RequestListener = (request, response) => {
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.on("end", () => {
     response.statusCode = 202;
+    response.setHeader("x-correlation-id", "abc-1");
     response.setHeader(
       "x-seen",
       `${request.method} ${request.url} ${String(request.headers["x-mine"])}`,
@@ -91,7 +92,7 @@ it.each([
     socket.write(body);
   }
   const [answer] = (await once(socket, "data")) as [Buffer];
-  expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 .*"message":"Request Too Long"/s);
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 .*"type":"\/problems\/payload-too-large"/s);
   expect(asked).toBe(0);
 });
 
@@ -121,17 +122,99 @@ it.each([
   },
 );
 
-it("answers 502 when the functions are gone", async () => {
+const bodyOf = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
+
+it("answers as API Gateway will when the functions are gone, or hang up", async () => {
   const functions = `http://127.0.0.1:${await freePort()}`;
   const gateway = await openGateway({ port: 0, functions, page: async () => undefined });
   onTestFinished(async () => gateway.close());
-  const answer = await fetch(`http://127.0.0.1:${gateway.port}/trades`);
-  expect([answer.status, await answer.json()]).toEqual([502, { message: "Internal server error" }]);
+  const { url: hangingUp } = await open((request) => void request.socket.destroy());
+  for (const url of [`http://127.0.0.1:${gateway.port}`, hangingUp]) {
+    const answer = await fetch(`${url}/trades`);
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+    const id = answer.headers.get("x-correlation-id");
+    expect(await bodyOf(answer)).toMatchObject({
+      type: "/problems/unavailable",
+      instance: `urn:correlation-id:${id}`,
+    });
+  }
 });
 
-it("answers 504 when the functions hang up", async () => {
-  const { url } = await open((request) => void request.socket.destroy());
-  expect((await fetch(`${url}/trades`)).status).toBe(504);
+it.each([
+  ["//", 404],
+  ["/trades//x", 404],
+  ["/%", 400],
+  ["/summary/%ff/2021-01-08", 400],
+  ["*", 400],
+])(
+  "refuses the path %s, over which the emulator would fail, as a problem",
+  async (path, status) => {
+    const { port } = await open(echo);
+    const socket = createConnection(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(`OPTIONS ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.toString()).toMatch(new RegExp(`^HTTP/1.1 ${status} .*"status":${status},`, "s"));
+  },
+);
+
+it.each([
+  [400, 400, "invalid-request"],
+  [404, 404, "not-found"],
+  [502, 500, "internal"],
+])(
+  "answers as API Gateway will where the emulator answers %d itself",
+  async (own, status, type) => {
+    const { url } = await open((_, response) => {
+      response.writeHead(own, { "content-type": "application/json" });
+      response.end('{"error":"Bad Request"}');
+    });
+    const answer = await fetch(`${url}/trades`, { headers: { origin: "https://a.example" } });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json; charset=utf-8");
+    expect(await bodyOf(answer)).toMatchObject({ type: `/problems/${type}`, status });
+  },
+);
+
+describe("to a page of another origin", () => {
+  /** What serverless-offline adds to an answer that lacks it. */
+  const EMULATOR = {
+    "access-control-allow-origin": "https://a.example",
+    "access-control-allow-credentials": "true",
+  };
+  const OURS = {
+    "access-control-allow-origin": "https://a.example",
+    "access-control-expose-headers": "retry-after, x-correlation-id",
+  };
+  const headers = { origin: "https://a.example", "access-control-request-method": "GET" };
+
+  async function ask(method: string, functionHeaders: Record<string, string>) {
+    const { url } = await open((_, response) => {
+      response.writeHead(200, { "x-correlation-id": "a", ...EMULATOR, ...functionHeaders });
+      response.end();
+    });
+    const answer = await fetch(`${url}/trades`, { method, headers });
+    const given = [...answer.headers].filter(([name]) => name.startsWith("access-control-"));
+    return { status: answer.status, access: Object.fromEntries(given) };
+  }
+
+  it("gives the access that the functions give, and no other", async () => {
+    expect(await ask("GET", {})).toEqual({ status: 200, access: {} });
+    expect(await ask("GET", OURS)).toEqual({ status: 200, access: OURS });
+  });
+
+  it("answers a preflight as the functions do", async () => {
+    const preflight = { allow: "GET, HEAD, OPTIONS", "access-control-allow-methods": "GET" };
+    const { allow: _allow, ...methods } = preflight;
+    expect(await ask("OPTIONS", { ...OURS, ...preflight })).toEqual({
+      status: 204,
+      access: { ...OURS, ...methods },
+    });
+    expect(await ask("OPTIONS", { "access-control-allow-methods": "GET" })).toEqual({
+      status: 404,
+      access: {},
+    });
+  });
 });
 
 it("does not open on a port that is in use", async () => {

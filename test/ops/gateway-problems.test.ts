@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { ERRORS } from "../../lib/errors.ts";
 import { problemType } from "../../lib/http/problem.ts";
-import GatewayProblems, { GATEWAY_ANSWERS } from "../../ops/serverless/gateway-problems.ts";
+import { GATEWAY_ANSWERS, type GatewayAnswerType } from "../../ops/serverless/gateway-answers.ts";
+import GatewayProblems from "../../ops/serverless/gateway-problems.ts";
 import { documentedSchema } from "../support/documented-answers.ts";
 
 interface GatewayResponse {
   readonly Type: string;
   readonly Properties: {
-    readonly ResponseType: string;
+    readonly ResponseType: GatewayAnswerType;
     readonly StatusCode: string;
     readonly ResponseParameters: Readonly<Record<string, string>>;
     readonly ResponseTemplates: Readonly<Record<string, string>>;
@@ -36,11 +37,11 @@ describe("what API Gateway answers itself", () => {
   const answers = answersOf(packaged()).map(({ Properties }) => Properties);
 
   it.each(answers)("$ResponseType is a problem of the catalogue", (answer) => {
-    const { code } = GATEWAY_ANSWERS[answer.ResponseType] ?? {};
-    const { status, title } = ERRORS[code ?? "INTERNAL"];
+    const { code } = GATEWAY_ANSWERS[answer.ResponseType];
+    const { status, title } = ERRORS[code];
     const [body = ""] = Object.values(answer.ResponseTemplates);
     const problem: unknown = JSON.parse(body.replace("$context.requestId", "c6af9ac6-7b61"));
-    expect(problem).toMatchObject({ type: problemType(code ?? "INTERNAL"), title, status });
+    expect(problem).toMatchObject({ type: problemType(code), title, status });
     expect(answer.StatusCode).toBe(String(status));
     const validate = documentedSchema("components", "schemas", "Problem");
     expect([validate(problem), validate.errors]).toEqual([true, null]);
