@@ -78,8 +78,8 @@ const CASES: readonly [
     2_880,
   ],
   [
-    "every request has failed for two minutes after two hours without failures",
-    { requests: "0+600x127 76200x3", failures: "0x127 600+600x2" },
+    "every request has failed for a minute after two hours without failures",
+    { requests: "0+600x128 76800x2", failures: "0x128 600+600x1" },
     [],
     1_439,
   ],
