@@ -1,41 +1,44 @@
 /**
- * How fast consume-trades deals with a batch of 10,000 records, against conditional puts of the same
- * trades one by one, 32 in flight, which keep no summaries. Both decode the same event and work on a
- * new database each time, run as the stack runs it: a process of its own, over HTTP, on disk. Then
- * the same batch again, as after a failure, and what many batches do to the memory.
+ * How fast consume-trades deals with a batch of 10,000 records, beside the plain way to do so: one
+ * conditional put a record, 32 in flight, which keeps no summaries. Both decode the same event and
+ * work on a new database each time, in turns. Then the same batch is delivered again, as after a
+ * failure, and memory is told as batches go by.
  *
- *   node --expose-gc bench/consume.ts [--records 10000] [--symbols 20] [--runs 5] [--batches 20]
+ *   node bench/consume.ts [--records 10000] [--symbols 20] [--runs 5] [--batches 20]
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  ConditionalCheckFailedException,
-  DynamoDBClient,
-  paginateScan,
-  PutItemCommand,
-  type AttributeValue,
-} from "@aws-sdk/client-dynamodb";
-import { LOCAL_CREDENTIALS, startDatabase, type OwnDatabase } from "../local/database.ts";
-import { localFolder } from "../local/folder.ts";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { ConditionalCheckFailedException, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { machine, median, round } from "./figures.ts";
+import { openClient, withDatabase } from "./scratch-database.ts";
+import type { OwnDatabase } from "../local/database.ts";
 import { numberOption, parseOptions, runCommand } from "../local/options.ts";
 import { makeSampleTrades } from "../local/sample-trades.ts";
 import { consumeBatch } from "../lib/trades/consume-batch.ts";
 import { decodeTrade } from "../lib/trades/decode-trade.ts";
 import { type KafkaEvent, recordsOf } from "../lib/trades/kafka-event.ts";
+import { forEachParallel } from "../lib/trades/parallel.ts";
 import { encodeTrade } from "../lib/trades/topic-record.ts";
+import { toTradeItem } from "../lib/trades/trade-item.ts";
 import { openTradeStore, type TradeStore } from "../lib/trades/trade-store.ts";
 import type { Trade } from "../lib/trades/trade.ts";
 
-type Item = Record<string, AttributeValue>;
-
 const PUTS_IN_FLIGHT = 32;
+const RECENT_SHARDS = 4;
 const PARTITIONS = 3;
 const NO_LIMIT_MS = 600_000;
 const NOW = 1_800_000_000_000_000;
 
-await runCommand("node --expose-gc bench/consume.ts", main);
+await runCommand("node bench/consume.ts", main);
+
+interface Sizes {
+  readonly records: number;
+  readonly symbols: number;
+}
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseOptions({
@@ -47,85 +50,122 @@ async function main(argv: readonly string[]): Promise<number> {
       batches: { type: "string" },
     },
   });
-  const count = numberOption("records", values.records, { min: 10, max: 1e5, fallback: 10_000 });
-  const symbols = numberOption("symbols", values.symbols, { min: 1, max: 1e4, fallback: 20 });
-  const runs = numberOption("runs", values.runs, { min: 1, max: 100, fallback: 5 });
-  const batches = numberOption("batches", values.batches, { min: 0, max: 1_000, fallback: 20 });
+  const number = (name: keyof typeof values, max: number, fallback: number) =>
+    numberOption(name, values[name], { min: name === "batches" ? 0 : 1, max, fallback });
+  const sizes = { records: number("records", 1e5, 10_000), symbols: number("symbols", 1e4, 20) };
   const scratch = mkdtempSync(join(tmpdir(), "k2-bench-"));
   try {
-    console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, Node.js ${process.version}`);
-    console.log(`${count} records of ${symbols} symbols in ${PARTITIONS} partitions`);
-    await compareSpeed({ scratch, event: toEvent(tradesOf(count, symbols, 0)), count, runs });
-    if (batches > 0) await watchMemory({ scratch, count, symbols, batches });
+    console.log(machine());
+    console.log(`${round(sizes.records)} records of ${sizes.symbols} symbols`);
+    await compare(scratch, sizes, number("runs", 100, 5));
+    await watchMemory(scratch, sizes, number("batches", 1_000, 20));
     return 0;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-async function compareSpeed(options: {
-  readonly scratch: string;
-  readonly event: KafkaEvent;
-  readonly count: number;
-  readonly runs: number;
-}): Promise<void> {
-  const { scratch, event, count, runs } = options;
-  const rates: { consumed: number; again: number; put: number }[] = [];
-  for (let run = 1; run <= runs; run += 1) {
-    const { items, ...first } = await withStore(scratch, async (store, client, table) => {
-      const consumed = count / (await secondsFor(() => consume(store, event)));
-      const again = count / (await secondsFor(() => consume(store, event)));
-      return { consumed, again, items: await readTradeItems(client, table) };
-    });
-    const put = await withStore(scratch, async (_store, client, table) => {
-      const puts = () => putOneByOne(event, items, { client, table });
-      return count / (await secondsFor(puts));
-    });
-    rates.push({ ...first, put });
-    console.log(
-      `run ${run}: consume ${round(first.consumed)} records/s, again ${round(first.again)}, conditional puts ${round(put)}`,
-    );
-  }
-  const [consumed, again, put] = (["consumed", "again", "put"] as const).map((name) =>
-    median(rates.map((rate) => rate[name])),
-  ) as [number, number, number];
-  console.log(
-    `median: consume ${round(consumed)} records/s, again ${round(again)}, conditional puts ${round(put)}`,
-  );
-  console.log(
-    `ratio: ${(consumed / put).toFixed(2)}, of the same batch again ${(again / put).toFixed(2)}`,
-  );
+/** Records a second. */
+interface Rates {
+  consumed: number;
+  again: number;
+  put: number;
 }
 
-/** New trades in each batch; what is in use after a collection, as the batches go by. */
-async function watchMemory(options: {
-  readonly scratch: string;
-  readonly count: number;
-  readonly symbols: number;
-  readonly batches: number;
-}): Promise<void> {
-  const { scratch, count, symbols, batches } = options;
-  await withStore(scratch, async (store) => {
-    for (let batch = 1; batch <= batches; batch += 1) {
-      await consume(store, toEvent(tradesOf(count, symbols, batch * count)));
-      if (batch % Math.ceil(batches / 5) > 0) continue;
-      globalThis.gc?.();
-      const { heapUsed, rss } = process.memoryUsage();
-      console.log(
-        `after ${batch} batches: heap ${megabytes(heapUsed)} MB, rss ${megabytes(rss)} MB`,
-      );
-    }
+async function compare(scratch: string, sizes: Sizes, runs: number): Promise<void> {
+  const event = toEvent(tradesOf(sizes, 0));
+  const all: Rates[] = [];
+  for (let run = 1; run <= runs; run += 1) {
+    const rates: Rates = { consumed: 0, again: 0, put: 0 };
+    const measures = [
+      async () =>
+        withDatabase(scratch, async (database) => measureConsumer(database, event, rates)),
+      async () => withDatabase(scratch, async (database) => measurePuts(database, event, rates)),
+    ];
+    // In turns first and second, so that a machine that gets busier favours neither.
+    for (const measure of run % 2 === 0 ? measures.toReversed() : measures) await measure();
+    all.push(rates);
+    console.log(`run ${run}: ${describe(rates)}`);
+  }
+  const of = (rate: (rates: Rates) => number) => median(all.map(rate));
+  const medians = {
+    consumed: of(({ consumed }) => consumed),
+    again: of(({ again }) => again),
+    put: of(({ put }) => put),
+  };
+  console.log(`median: ${describe(medians)}`);
+  const first = of(({ consumed, put }) => consumed / put).toFixed(2);
+  const again = of(({ again, put }) => again / put).toFixed(2);
+  console.log(`median ratio: ${first}, of the same batch again ${again}`);
+}
+
+function describe({ consumed, again, put }: Rates): string {
+  return `consume ${round(consumed)} records/s, again ${round(again)}, conditional puts ${round(put)}`;
+}
+
+async function measureConsumer(
+  database: OwnDatabase,
+  event: KafkaEvent,
+  rates: Rates,
+): Promise<void> {
+  await withStore(database, async (store) => {
+    rates.consumed = await rateOf(event, async () => consume(store, event));
+    rates.again = await rateOf(event, async () => consume(store, event));
   });
 }
 
+/** Without ids, totals or indexes, which such a consumer would need as well. */
+async function measurePuts(database: OwnDatabase, event: KafkaEvent, rates: Rates): Promise<void> {
+  const client = openClient(database);
+  const put = async (trade: Trade) => {
+    const place = {
+      platformSequence: 1,
+      shards: 1,
+      recentShards: RECENT_SHARDS,
+      expiry: undefined,
+    };
+    const command = new PutItemCommand({
+      TableName: database.table,
+      Item: toTradeItem(trade, place),
+      ConditionExpression: "attribute_not_exists(pk)",
+    });
+    await client.send(command).catch((error: unknown) => {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    });
+  };
+  rates.put = await rateOf(event, async () => {
+    const trades = recordsOf(event).flatMap((record) => decodeTrade(record, NOW).trade ?? []);
+    await forEachParallel(trades, PUTS_IN_FLIGHT, put);
+  });
+  client.destroy();
+}
+
+/** New trades in each batch; what is in use after a collection. */
+async function watchMemory(scratch: string, sizes: Sizes, batches: number): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  await withDatabase(scratch, async (database) =>
+    withStore(database, async (store) => {
+      const heaps: string[] = [];
+      for (let at = 1; at <= batches; at += 1) {
+        await consume(store, toEvent(tradesOf(sizes, at)));
+        collect();
+        const { heapUsed, rss } = process.memoryUsage();
+        heaps.push(`${(heapUsed / 1e6).toFixed(0)}/${(rss / 1e6).toFixed(0)}`);
+      }
+      if (batches > 0) console.log(`heap/resident MB after each of ${batches}: ${heaps.join(" ")}`);
+    }),
+  );
+}
+
 /** A day of sample trades, dealt out to symbols in turn; each symbol's are numbered one by one. */
-function tradesOf(count: number, symbols: number, firstId: number): Trade[] {
-  return makeSampleTrades({ date: "2026-11-21", count })
-    .slice(0, count)
+function tradesOf({ records, symbols }: Sizes, at: number): Trade[] {
+  return makeSampleTrades({ date: "2026-11-21", count: records })
+    .slice(0, records)
     .map((trade, i) => ({
       ...trade,
       symbol: `SYMBOL${i % symbols}`,
-      trade_id: String(firstId + Math.floor(i / symbols)),
+      trade_id: String(at * records + Math.floor(i / symbols)),
     }));
 }
 
@@ -161,77 +201,19 @@ async function consume(store: TradeStore, event: KafkaEvent): Promise<void> {
   if (response.batchItemFailures.length > 0) throw new Error("a batch was not dealt with");
 }
 
-/** What a consumer without a log of its own does: one conditional put a record. */
-async function putOneByOne(
-  event: KafkaEvent,
-  items: ReadonlyMap<string, Item>,
-  { client, table }: { readonly client: DynamoDBClient; readonly table: string },
+async function withStore(
+  database: OwnDatabase,
+  work: (store: TradeStore) => Promise<void>,
 ): Promise<void> {
-  const trades = recordsOf(event).map((record) => decodeTrade(record, NOW).trade);
-  const queue = trades.values();
-  const writer = async () => {
-    for (const trade of queue) {
-      const Item = items.get(`${trade?.symbol}#${trade?.trade_id}`);
-      const put = new PutItemCommand({
-        TableName: table,
-        Item,
-        ConditionExpression: "attribute_not_exists(pk)",
-      });
-      await client.send(put).catch((error: unknown) => {
-        if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: PUTS_IN_FLIGHT }, writer));
+  const client = openClient(database);
+  const { table } = database;
+  const layout = { ttlDays: 0, shards: new Map<string, number>(), recentShards: RECENT_SHARDS };
+  await work(openTradeStore({ client, table, ...layout }));
+  client.destroy();
 }
 
-/** The items that are trades: those in the index over all symbols. */
-async function readTradeItems(client: DynamoDBClient, table: string): Promise<Map<string, Item>> {
-  const items = new Map<string, Item>();
-  for await (const page of paginateScan({ client }, { TableName: table }))
-    for (const item of page.Items ?? []) {
-      const [, , symbol = "", id = ""] = item["sk"]?.S?.split("#") ?? [];
-      if (item["gpk"] !== undefined) items.set(`${symbol}#${Number(id)}`, item);
-    }
-  return items;
-}
-
-async function withStore<Result>(
-  scratch: string,
-  work: (store: TradeStore, client: DynamoDBClient, table: string) => Promise<Result>,
-): Promise<Result> {
-  const folder = mkdtempSync(join(scratch, "database-"));
-  const database: OwnDatabase = await startDatabase(localFolder({ LOCAL_DIR: folder }));
-  const { endpoint, table } = database;
-  const client = new DynamoDBClient({
-    endpoint,
-    region: "us-east-1",
-    credentials: LOCAL_CREDENTIALS,
-  });
-  try {
-    const layout = { ttlDays: 0, shards: new Map<string, number>(), recentShards: 4 };
-    return await work(openTradeStore({ client, table, ...layout }), client, table);
-  } finally {
-    client.destroy();
-    await database.child.end();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function secondsFor(work: () => Promise<void>): Promise<number> {
+async function rateOf(event: KafkaEvent, work: () => Promise<void>): Promise<number> {
   const startedAt = performance.now();
   await work();
-  return (performance.now() - startedAt) / 1_000;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-function round(rate: number): string {
-  return Math.round(rate).toLocaleString("en-US");
-}
-
-function megabytes(bytes: number): number {
-  return Math.round(bytes / 1_048_576);
+  return (recordsOf(event).length * 1_000) / (performance.now() - startedAt);
 }
