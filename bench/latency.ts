@@ -88,10 +88,10 @@ interface ListTradesOptions {
 async function compareListTrades(options: ListTradesOptions): Promise<Finding[]> {
   const { scratch, pushgatewayUrl, runs, rate, seconds } = options;
   return withDatabase(scratch, async (database) => {
-    const { store, close } = openTrades({ ...database, isOwn: true }, loadConfig({}));
+    const trades = openTrades({ ...database, isOwn: true }, loadConfig({}));
     const day = makeSampleTrades({ date: "2026-11-21", count: 5 * TRADES });
-    await store.recordTrades(day.filter(({ symbol }) => symbol === "BTCUSDT"));
-    close();
+    await trades.store.recordTrades(day.filter(({ symbol }) => symbol === "BTCUSDT"));
+    trades.close();
     const variables = {
       TABLE_NAME: database.table,
       DYNAMODB_ENDPOINT: database.endpoint,

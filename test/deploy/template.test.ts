@@ -104,6 +104,11 @@ describe("the switches", () => {
     const alarms = resourcesOf("with every switch the other way", "AWS::CloudWatch::Alarm");
     expect(alarms.length).toBeGreaterThanOrEqual(4);
     for (const { Properties } of alarms) expect(Properties?.["AlarmActions"]).toEqual([TOPIC]);
+    const [api] = resourcesOf("with every switch the other way", "AWS::ApiGateway::RestApi");
+    const ofApi = alarms.filter(({ Properties }) => Properties?.["Namespace"] === "AWS/ApiGateway");
+    expect(ofApi.map(({ Properties }) => Properties?.["Dimensions"][0])).toEqual([
+      { Name: "ApiName", Value: api?.Properties?.["Name"] },
+    ]);
     expect(resourcesOf("with its defaults", "AWS::CloudWatch::Alarm")).toEqual([]);
   });
 
