@@ -29,6 +29,8 @@ export type Fault =
       readonly body?: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
+  /** The connection is reset, and this part of the body (default half) is forwarded, then the end of it. */
+  | { readonly type: "cut-request"; readonly part?: number }
   /** Forwarded; the connection ends after this part of the answer (default half), head included. */
   | { readonly type: "cut-answer"; readonly part?: number };
 
@@ -43,7 +45,7 @@ export interface ProxiedRequest {
 
 export interface FaultyProxy {
   readonly url: string;
-  /** Every request that has arrived, faulty or not. */
+  /** Every request that has arrived, faulty or not, unless they are not kept. */
   readonly requests: readonly ProxiedRequest[];
   /** Faults for the next requests, one each; they go before `faultOf`. */
   readonly inject: (...faults: readonly Fault[]) => void;
@@ -58,15 +60,19 @@ export interface FaultyProxy {
 }
 
 export interface FaultyProxyOptions {
-  /** Where requests are forwarded to. */
-  readonly target: string;
+  /** Where requests are forwarded to; a function is asked for each. */
+  readonly target: string | (() => string);
   /** The fault of a request for which none was injected. Default: none. */
   readonly faultOf?: (request: ProxiedRequest) => Fault;
+  /** Told of each request that was forwarded whole: its answer's status; undefined when none came. */
+  readonly onForwarded?: (request: ProxiedRequest, status: number | undefined) => void;
+  /** Whether `requests` has them; a long run's would fill the memory. Default true. */
+  readonly keepsRequests?: boolean;
 }
 
 /** Starts a proxy on a free port. */
 export async function startFaultyProxy(options: FaultyProxyOptions): Promise<FaultyProxy> {
-  const { target, faultOf = () => ({ type: "none" }) } = options;
+  const { target, faultOf = () => ({ type: "none" }), onForwarded, keepsRequests = true } = options;
   const requests: ProxiedRequest[] = [];
   const injected: Fault[] = [];
   const underWay = new Set<Promise<void>>();
@@ -78,10 +84,20 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     const { method = "", url: path = "", headers } = incoming;
     const connection = connections.get(incoming.socket) ?? 0;
     const request = { method, path, headers, body: await buffer(incoming), connection };
-    requests.push(request);
+    if (keepsRequests) requests.push(request);
     const fault = injected.shift() ?? faultOf(request);
     const wait = (delayMs: number) => delay(delayMs, undefined, { signal: ending.signal });
-    await meet(fault, { response, forward: () => forward(target, request), wait });
+    const url = () => (typeof target === "string" ? target : target());
+    const forwardWhole = async () => {
+      let answer: Forwarded | undefined;
+      try {
+        return (answer = await forward(url(), request));
+      } finally {
+        onForwarded?.(request, answer?.status);
+      }
+    };
+    const forwardPart = (part: number) => forwardCut(url(), request, part);
+    await meet(fault, { response, forward: forwardWhole, forwardPart, wait });
   }
 
   const server = createServer((incoming, response) => {
@@ -125,10 +141,12 @@ interface Forwarded {
 interface Meeting {
   readonly response: ServerResponse;
   readonly forward: () => Promise<Forwarded>;
+  readonly forwardPart: (part: number) => Promise<void>;
   readonly wait: (delayMs: number) => Promise<void>;
 }
 
-async function meet(fault: Fault, { response, forward, wait }: Meeting): Promise<void> {
+async function meet(fault: Fault, meeting: Meeting): Promise<void> {
+  const { response, forward, forwardPart, wait } = meeting;
   const { socket } = response;
   switch (fault.type) {
     case "none":
@@ -157,6 +175,9 @@ async function meet(fault: Fault, { response, forward, wait }: Meeting): Promise
       const { status, headers = {}, body = "" } = fault;
       return reply(response, { status, headers, body: Buffer.from(body) });
     }
+    case "cut-request":
+      socket?.resetAndDestroy();
+      return forwardPart(fault.part ?? 0.5);
     case "cut-answer": {
       const raw = toRaw(await forward());
       socket?.end(raw.subarray(0, raw.length * (fault.part ?? 0.5)));
@@ -183,6 +204,17 @@ async function forward(target: string, request: ProxiedRequest): Promise<Forward
   const [response] = (await once(call, "response")) as [IncomingMessage];
   const { statusCode: status = 0 } = response;
   return { status, headers: withoutHopByHop(response.headers), body: await buffer(response) };
+}
+
+/** Sends a part of a body that is announced as whole, and ends the connection. */
+async function forwardCut(target: string, request: ProxiedRequest, part: number): Promise<void> {
+  const { method, path, body } = request;
+  const headers = { ...withoutHopByHop(request.headers), "content-length": body.length };
+  const call = http.request(`${target}${path}`, { method, headers, agent: false });
+  call.on("error", () => {}); // Nobody is left to be told.
+  const closed = new Promise((resolve) => call.on("close", resolve));
+  call.write(body.subarray(0, body.length * part), () => call.destroy());
+  await closed;
 }
 
 /** Headers that belong to one connection. */

@@ -13,6 +13,8 @@ import { startPushgateway as startEmbedded } from "../../local/pushgateway/serve
 export interface TestPushgatewayOptions {
   /** A file that keeps the groups over a restart. Default: none. */
   readonly persistencePath?: string;
+  /** How often the file is written, such as `1s`; the embedded one's is fixed. Default: the program's, `5m`. */
+  readonly persistenceInterval?: string;
   /** Default true. */
   readonly consistencyCheck?: boolean;
   /** Default: any that is free. */
@@ -23,6 +25,8 @@ export interface TestPushgateway {
   readonly url: string;
   /** Ends it as SIGTERM does: what it keeps in a file is written. */
   readonly close: () => Promise<void>;
+  /** Ends it as SIGKILL does: what is not yet in the file is lost. The embedded one has none. */
+  readonly kill?: () => Promise<void>;
 }
 
 /** One program to test against. */
@@ -41,7 +45,8 @@ const MAX_STARTS = 3;
 const EMBEDDED: PushgatewayKind = {
   name: "embedded",
   isOld: false,
-  start: ({ port = 0, ...options } = {}) => startEmbedded({ port, ...options }),
+  start: ({ port = 0, persistenceInterval: _fixed, ...options } = {}) =>
+    startEmbedded({ port, ...options }),
 };
 
 /** The real one of this machine, if it has one. */
@@ -64,7 +69,8 @@ export async function startPushgateway(options?: TestPushgatewayOptions): Promis
   return kind.start(options);
 }
 
-function realKind(path: string): PushgatewayKind {
+/** A real one. @param path of the program. */
+export function realKind(path: string): PushgatewayKind {
   const [, version = "unnamed"] = /version ([\d.]+)/.exec(readVersion(path)) ?? [];
   return {
     name: `${basename(path)} ${version}`,
@@ -79,7 +85,7 @@ function readVersion(path: string): string {
 }
 
 async function startReal(path: string, options: TestPushgatewayOptions): Promise<TestPushgateway> {
-  const { persistencePath = "", consistencyCheck = true } = options;
+  const { persistencePath = "", persistenceInterval, consistencyCheck = true } = options;
   for (let start = 1; ; start += 1) {
     const port = options.port ?? (await freePort());
     const child = spawn(
@@ -88,13 +94,20 @@ async function startReal(path: string, options: TestPushgatewayOptions): Promise
         `--web.listen-address=${LOOPBACK}:${port}`,
         // Debian's keeps its groups in /var/lib unless told otherwise.
         `--persistence.file=${persistencePath}`,
+        ...(persistenceInterval === undefined
+          ? []
+          : [`--persistence.interval=${persistenceInterval}`]),
         ...(consistencyCheck ? [] : ["--push.disable-consistency-check"]),
       ],
       { stdio: "ignore" },
     );
     try {
       await untilAnswering(port, { timeoutMs: START_TIMEOUT_MS, signal: whenEnded(child, path) });
-      return { url: `http://${LOOPBACK}:${port}`, close: () => endChild(child) };
+      return {
+        url: `http://${LOOPBACK}:${port}`,
+        close: () => endChild(child),
+        kill: () => endChild(child, "SIGKILL"),
+      };
     } catch (error) {
       await endChild(child);
       if (start === MAX_STARTS) throw error;
@@ -114,9 +127,12 @@ function whenEnded(child: ChildProcess, path: string): AbortSignal {
   return ended.signal;
 }
 
-async function endChild(child: ChildProcess): Promise<void> {
+async function endChild(
+  child: ChildProcess,
+  signal: "SIGTERM" | "SIGKILL" = "SIGTERM",
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
-  child.kill("SIGTERM");
+  child.kill(signal);
   await ended;
 }

@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { type ProcessExit, exitAnswer } from "./answer.ts";
 import { type EnvironmentLog, createEnvironmentLog } from "./environment-log.ts";
 import { type Invocation, type InvocationResult, createInvocation } from "./invocation.ts";
+import { takeStartSlot } from "./start-slots.ts";
 import { type InitFailure, RuntimeProcess, type RuntimeProcessOptions } from "./runtime-process.ts";
 
 export interface EnvironmentOptions {
@@ -81,7 +82,8 @@ export class ExecutionEnvironment {
 
   /** Initialises it before any invocation, as provisioned concurrency does; undefined if it went well. */
   async initialize(): Promise<InitFailure | undefined> {
-    const failure = await this.#start(this.#options.initTimeoutMs);
+    const giveBack = await takeStartSlot();
+    const failure = await this.#start(this.#options.initTimeoutMs).finally(giveBack);
     this.#freezeIfIdle();
     return failure;
   }
@@ -132,18 +134,25 @@ export class ExecutionEnvironment {
 
   async #run(invocation: Invocation): Promise<void> {
     const { timeoutMs, initTimeoutMs } = this.#options;
+    const giveBack = this.#living === undefined ? await takeStartSlot() : undefined;
     // The first init has a limit of its own; any later one is a part of the invocation.
     const isFirst = this.#initCount === 0 || this.#starting !== undefined;
     if (isFirst) await this.#start(initTimeoutMs);
     invocation.startClock(timeoutMs);
-    const timer = setTimeout(() => this.#timeOut(invocation), timeoutMs);
+    // Where this process itself stood still past the deadline, it first takes in what has arrived.
+    let isFinished = false;
+    const timer = setTimeout(() => {
+      setImmediate(() => isFinished || this.#timeOut(invocation));
+    }, timeoutMs);
     const failure = this.#living === undefined ? await this.#start(timeoutMs) : undefined;
+    giveBack?.();
     if (failure === undefined) this.#dispatch(invocation);
     else {
       invocation.answer(failure.reported ?? exitAnswer(invocation.requestId, failure.exit));
       invocation.finish("init-failure");
     }
     await invocation.finished;
+    isFinished = true;
     clearTimeout(timer);
     this.#running.delete(invocation);
     this.#options.onRoom();

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MAX_PAYLOAD_BYTES, type ProcessExit, describeExit } from "./answer.ts";
 import { ExecutionEnvironment } from "./execution-environment.ts";
@@ -105,21 +105,18 @@ export class LambdaFunction implements AsyncDisposable {
 
   /**
    * Starts environments beforehand, as provisioned concurrency does, until there are `count`, which
-   * may be above `maxEnvironments`. Only two a core start at once, so that none runs out of time.
+   * may be above `maxEnvironments`.
    * @throws {Error} when an init fails, with the environment's log.
    */
   async provision(count: number): Promise<void> {
     const fresh: ExecutionEnvironment[] = [];
     while (this.#environments.size < count) fresh.push(this.#create("provisioned-concurrency"));
-    const remaining = fresh.values();
-    const startOneByOne = async () => {
-      for (const environment of remaining) {
-        const failure = await environment.initialize();
-        if (failure === undefined) continue;
-        throw new Error(`init failed: ${describeExit(failure.exit)}\n${environment.log.text()}`);
-      }
+    const start = async (environment: ExecutionEnvironment) => {
+      const failure = await environment.initialize();
+      if (failure === undefined) return;
+      throw new Error(`init failed: ${describeExit(failure.exit)}\n${environment.log.text()}`);
     };
-    await Promise.all(Array.from({ length: 2 * availableParallelism() }, startOneByOne));
+    await Promise.all(fresh.map(start));
   }
 
   /** Shuts one environment down, as Lambda does with those it no longer needs; see `ExecutionEnvironment.shutdown`. */
