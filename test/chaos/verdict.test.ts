@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import type { DeliveredGroup } from "./delivered.ts";
+import { addUp, sumsOf, totalOf, type RecordedPart, type Sums } from "./sums.ts";
+import { judge, type Evidence, type Verdict } from "./verdict.ts";
+import { FAMILIES } from "./work.ts";
+
+const PROCESS = "1-100";
+const part = (number: number): RecordedPart => ({ number, part: 1 });
+const ALL = [part(1), part(2), part(3), part(4)];
+const sums = (...parts: readonly RecordedPart[]) => sumsOf(PROCESS, parts);
+const orders = (...parts: readonly RecordedPart[]) => totalOf(sums(...parts), FAMILIES.orders);
+const group = (
+  pushed: Sums,
+  alternatives: DeliveredGroup["alternatives"] = [],
+): DeliveredGroup => ({
+  process: PROCESS,
+  sums: pushed,
+  alternatives,
+});
+
+/** A run of one process, in which everything went well but for what is said. */
+function judgeRun(but: Partial<Evidence> = {}): Verdict {
+  const groups = but.groups ?? [group(sums(...ALL))];
+  const ledger = but.ledger ?? addUp(groups.map((one) => one.sums));
+  return judge({
+    truth: new Map([[PROCESS, ALL]]),
+    groups,
+    ledger,
+    page: ledger,
+    endedEarly: new Set(),
+    gaveUp: new Set(),
+    ...but,
+  });
+}
+
+const EARLY = { endedEarly: new Set([PROCESS]) };
+const [first, second, third, fourth] = ALL as [
+  RecordedPart,
+  RecordedPart,
+  RecordedPart,
+  RecordedPart,
+];
+
+describe("the verdict of a chaos run", () => {
+  it("finds nothing where everything was counted, in however many groups", () => {
+    const groups = [group(sums(first, second)), group(sums(third, fourth))];
+    expect(judgeRun({ groups })).toMatchObject({
+      recorded: orders(...ALL),
+      counted: orders(...ALL),
+      unacknowledged: 0,
+      doubled: 0,
+      unexplained: [],
+    });
+  });
+
+  it.each([
+    [
+      "a process that was killed before it pushed the last of it",
+      [first, second],
+      EARLY,
+      "unacknowledged",
+    ],
+    ["a push that was given up", [first, fourth], { gaveUp: new Set([PROCESS]) }, "uncertain"],
+  ] as const)("explains %s", (_, pushed, but, cause) => {
+    const verdict = judgeRun({ groups: [group(sums(...pushed))], ...but });
+    expect(verdict[cause]).toBe(orders(...ALL) - orders(...pushed));
+    expect(verdict.unexplained).toEqual([]);
+  });
+
+  it("explains what a Pushgateway lost, and what the floor holds on the page all the same", () => {
+    const survived = { signal: "SIGKILL", sums: sums(first) } as const;
+    const verdict = judgeRun({
+      groups: [group(sums(...ALL), [survived])],
+      ledger: sums(first),
+      page: sums(first, second),
+    });
+    expect(verdict.lostByPushgateway).toEqual({
+      SIGTERM: 0,
+      SIGKILL: orders(second, third, fourth),
+    });
+    expect(verdict.unexplained).toEqual([]);
+  });
+
+  it("takes a group that was retired before its Pushgateway lost it for counted", () => {
+    const survived = { signal: "SIGKILL", sums: new Map() } as const;
+    const verdict = judgeRun({ groups: [group(sums(...ALL), [survived])] });
+    expect(verdict).toMatchObject({ lostByPushgateway: { SIGKILL: 0 }, unexplained: [] });
+  });
+
+  it("takes a push that was applied though its answer was lost for counted", () => {
+    const applied = { signal: "SIGTERM", sums: sums(...ALL) } as const;
+    const verdict = judgeRun({
+      groups: [group(sums(first), [applied])],
+      ledger: sums(...ALL),
+      page: sums(...ALL),
+    });
+    expect(verdict).toMatchObject({ unacknowledged: 0, unexplained: [] });
+  });
+
+  it.each<[string, Partial<Evidence>]>([
+    ["something missing though its process ended in peace", { groups: [group(sums(first))] }],
+    ["something missing in the middle", { groups: [group(sums(first, third, fourth))], ...EARLY }],
+    ["more than was recorded", { groups: [group(sums(...ALL, fourth))], ...EARLY }],
+    ["less in the ledger than was pushed", { ledger: sums(first, second) }],
+    ["more in the ledger than was pushed", { ledger: sums(...ALL, first) }],
+    ["less on the page than in the ledger", { page: sums(first) }],
+    ["more on the page than in the ledger", { page: sums(...ALL, first) }],
+    ["a series that nobody recorded", { page: new Map([...sums(...ALL), ["chaos_x_total", 1]]) }],
+    [
+      "one bucket that is wrong by one",
+      {
+        ledger: new Map([
+          ...sums(...ALL),
+          [`${FAMILIES.seconds}_bucket{kind="stop",le="+Inf"}`, 99],
+        ]),
+      },
+    ],
+  ])("does not explain %s", (_, but) => {
+    expect(judgeRun(but).unexplained).not.toEqual([]);
+  });
+
+  it("counts what is there twice", () => {
+    expect(judgeRun({ ledger: sums(...ALL, first) }).doubled).toBe(orders(first));
+  });
+});
