@@ -66,6 +66,7 @@ function createWorld(names: readonly string[] = ["a"]) {
     },
     retire: (options: Partial<RetireOptions> = {}) =>
       retire({ ...common, urls, log, nowMs, ...options }),
+    page: () => scrape({ ...common, urls }),
     /** @param meanwhile runs between the first snapshot of a scrape and its reading of the base. */
     async count({ meanwhile = () => Promise.resolve(), windows = DEFAULT_WINDOWS } = {}) {
       let isFirst = true;
@@ -112,6 +113,31 @@ describe("retire", () => {
     expect(world.gateway().size).toBe(0);
     expect(world.ledger.base.totals.flatMap(({ series }) => series)).toHaveLength(1);
     expect(await world.count()).toBe(20_000);
+  });
+
+  it("leaves a ledger, groups and a page that do not grow with the environments that ever lived (promise 4)", async () => {
+    const world = createWorld();
+    const sizes: { ledger: number; groups: number; page: number }[] = [];
+    let lived = 0;
+    for (let hours = 2; hours <= 16; hours *= 2) {
+      while (lived < hours * 60 * 5) {
+        for (let one = 0; one < 5; one += 1)
+          world.push((lived += 1), 1 / lived, { isClosed: true });
+        world.wait(MINUTE);
+        await world.retire();
+      }
+      await world.count();
+      sizes.push({
+        ledger: JSON.stringify([world.ledger.base, world.ledger.floor]).length,
+        groups: world.gateway().size,
+        page: (await world.page()).reduce((all, { samples }) => all + samples.length, 0),
+      });
+    }
+    const [early, ...later] = sizes;
+    for (const { ledger, groups, page } of later) {
+      expect(ledger).toBeLessThan((early?.ledger ?? 0) * 1.02);
+      expect([groups, page]).toEqual([0, early?.page]);
+    }
   });
 
   it("stops deleting when its time is over, and the next run goes on", async () => {
