@@ -6,5 +6,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // More than the cores of a small machine: most files wait for the servers they start.
+    maxWorkers: 3,
   },
 });
