@@ -43,6 +43,8 @@ beforeAll(async () => {
   browser = await openBrowser();
   functions = createServer((request, response) => {
     const path = request.url ?? "";
+    // As every answer of a function has; one without is taken for the emulator's own.
+    response.setHeader("x-correlation-id", "a-function-answered");
     if (path === "/metrics") {
       const isKnown = request.headers.authorization === `Bearer ${TOKEN}`;
       response.statusCode = refusal ?? (isKnown ? 200 : 401);

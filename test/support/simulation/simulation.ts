@@ -108,9 +108,12 @@ function createRun(world: World, options: SimulationOptions) {
   };
 
   const crash = (environment: SimulatedEnvironment) => {
+    const uncertainBefore = stats.uncertain;
     const areHeard = environment.crash();
     stats.lastWords += Number(areHeard);
-    if (!areHeard || rejecting.size > 0) return;
+    // What had been on its way for too long may not be said again: it counts if it arrives by itself.
+    const isSomethingUnsaid = stats.uncertain > uncertainBefore;
+    if (!areHeard || isSomethingUnsaid || rejecting.size > 0) return;
     const { truth, recorded } = environment;
     const lost = firstLess(sumOf([truth.acknowledged(), truth.doubtful()]), recorded);
     // A family that was rejected before is left out of the last words.
