@@ -11,7 +11,7 @@ import type { Strategy } from "./strategy.ts";
 export interface Flusher {
   readonly mode: "extension" | "timer" | "before-return";
   /** @param deadlineMs when the invocation's time is over, in milliseconds since the epoch. */
-  afterInvocation(requestId: string, deadlineMs: number): Promise<void>;
+  afterInvocation(deadlineMs: number): Promise<void>;
 }
 
 export interface FlusherOptions {
@@ -49,7 +49,7 @@ export async function openFlusher(options: FlusherOptions): Promise<Flusher> {
 export function flushBeforeReturn(environment: Environment, strategy: Strategy): Flusher {
   return {
     mode: "before-return",
-    async afterInvocation(_requestId, deadlineMs) {
+    async afterInvocation(deadlineMs) {
       if (strategy.isDue()) await flushInTime(environment, deadlineMs);
     },
   };
@@ -65,21 +65,19 @@ function flushAfterResponse(
   strategy: Strategy,
   extension: LambdaExtension,
 ): Flusher {
-  const ended = new Map<string, PromiseWithResolvers<void>>();
-  const endOf = (requestId: string) => {
-    const known = ended.get(requestId) ?? Promise.withResolvers<void>();
-    ended.set(requestId, known);
-    return known;
-  };
+  /** Resolves with the deadline of the next invocation to end. */
+  let ended = Promise.withResolvers<number>();
 
   const follow = async () => {
     for (;;) {
-      const { requestId, deadlineMs } = await extension.nextInvocation();
-      await endOf(requestId).promise;
-      ended.delete(requestId);
+      const readEvent = extension.askForNext();
+      const deadlineMs = await ended.promise;
+      ended = Promise.withResolvers();
       await nextTurn();
       await nextTurn();
       if (strategy.isDue()) await flushInTime(environment, deadlineMs);
+      // It tells of the invocation that has just ended; the next one is asked for behind it.
+      await readEvent();
     }
   };
   // Without its events the extension is no more; the sums stay in memory for the last flush.
@@ -87,8 +85,8 @@ function flushAfterResponse(
 
   return {
     mode: "extension",
-    afterInvocation(requestId) {
-      endOf(requestId).resolve();
+    afterInvocation(deadlineMs) {
+      ended.resolve(deadlineMs);
       return Promise.resolve();
     },
   };

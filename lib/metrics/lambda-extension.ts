@@ -6,19 +6,14 @@
 
 import { http } from "../builtin.ts";
 
-/** An invocation as the Extensions API announces it. */
-export interface InvocationStart {
-  readonly requestId: string;
-  /** When the function's time is over, in milliseconds since the epoch; extensions' time included. */
-  readonly deadlineMs: number;
-}
-
 export interface LambdaExtension {
   /**
-   * Says that this extension is done with the last invocation, and waits for the next one.
-   * @throws {Error} when the Extensions API does not answer as it should.
+   * Says that this extension is done with the last invocation, and asks for the next one.
+   * @returns what waits for the answer and reads it. Nothing is read before: time spent on it while a
+   *   handler works would delay the response.
+   * @throws {Error} from there, when the Extensions API does not answer as it should.
    */
-  nextInvocation(): Promise<InvocationStart>;
+  askForNext(): () => Promise<void>;
 }
 
 const NAME = "prometheus-metrics";
@@ -45,11 +40,15 @@ export async function registerExtension(runtimeApi: string): Promise<LambdaExten
     if (registered.status !== 200 || typeof identifier !== "string") return undefined;
     const headers = { "lambda-extension-identifier": identifier };
     return {
-      async nextInvocation() {
-        const { status, text } = await call("GET", "/2020-01-01/extension/event/next", { headers });
-        if (status !== 200) throw new Error(`extension event: status ${status}, expected 200`);
-        const { requestId, deadlineMs } = JSON.parse(text) as InvocationStart;
-        return { requestId, deadlineMs };
+      askForNext() {
+        const { promise: untilWanted, resolve: want } = Promise.withResolvers<void>();
+        const answer = call("GET", "/2020-01-01/extension/event/next", { headers, untilWanted });
+        answer.catch(() => undefined); // Whoever reads it is told.
+        return async () => {
+          want();
+          const { status } = await answer;
+          if (status !== 200) throw new Error(`extension event: status ${status}, expected 200`);
+        };
       },
     };
   } catch {
@@ -62,6 +61,8 @@ interface Call {
   readonly body?: string;
   /** Default: none, for the long poll, which lasts as long as the environment is idle. */
   readonly timeoutMs?: number;
+  /** The answer is left in its socket until then. Default: it is read as it comes. */
+  readonly untilWanted?: Promise<void>;
 }
 
 interface Answer {
@@ -73,7 +74,11 @@ interface Answer {
 /** Calls over one connection. */
 function caller(runtimeApi: string) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  return (method: string, path: string, { headers, body, timeoutMs }: Call): Promise<Answer> =>
+  return (
+    method: string,
+    path: string,
+    { headers, body, timeoutMs, untilWanted }: Call,
+  ): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const call = http.request(
         `http://${runtimeApi}${path}`,
@@ -89,7 +94,13 @@ function caller(runtimeApi: string) {
         },
       );
       // Waiting for the next event never keeps the process alive; registering must, or init would end.
-      call.on("socket", (socket) => (timeoutMs === undefined ? socket.unref() : socket.ref()));
+      call.on("socket", (socket) => {
+        if (timeoutMs === undefined) socket.unref();
+        else socket.ref();
+        if (untilWanted === undefined) return;
+        socket.pause();
+        void untilWanted.then(() => socket.resume());
+      });
       call.on("error", reject);
       if (timeoutMs !== undefined) {
         call.setTimeout(timeoutMs, () => call.destroy(new Error(`no answer in ${timeoutMs} ms`)));

@@ -55,7 +55,7 @@ export function withMetrics<Event, Result>(
     };
     const leave = async (outcome: string) => {
       end(outcome);
-      await flusher.afterInvocation(context.awsRequestId, deadlineMs);
+      await flusher.afterInvocation(deadlineMs);
     };
     running.add(end);
     try {

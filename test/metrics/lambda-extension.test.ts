@@ -2,21 +2,22 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { registerExtension } from "../../lib/metrics/lambda-extension.ts";
 
 const IDENTIFIER = { "lambda-extension-identifier": "7f3c" };
 const EVENT = { eventType: "INVOKE", requestId: "r1", deadlineMs: 1_700_000_000_000 };
 
-/** An Extensions API that answers registrations as told. @returns its host and port. */
+/** An Extensions API that answers registrations as told, and each poll with an event. */
 async function startApi(
   register: (response: ServerResponse) => void | Promise<void>,
+  tellNext = (response: ServerResponse) => void response.end(JSON.stringify(EVENT)),
 ): Promise<{ readonly address: string; readonly requests: readonly IncomingMessage[] }> {
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     requests.push(request);
     if (request.url?.endsWith("/register") === true) void register(response);
-    else response.end(JSON.stringify(EVENT));
+    else tellNext(response);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -31,8 +32,8 @@ describe("registering an extension", () => {
   it("gives the events of whoever it was registered for", async () => {
     const api = await startApi((response) => void response.writeHead(200, IDENTIFIER).end("{}"));
     const extension = await registerExtension(api.address);
-    const { requestId, deadlineMs } = EVENT;
-    expect(await extension?.nextInvocation()).toEqual({ requestId, deadlineMs });
+    const readEvent = extension?.askForNext();
+    await readEvent?.();
     expect(api.requests.map(({ url }) => url)).toEqual([
       "/2020-01-01/extension/register",
       "/2020-01-01/extension/event/next",
@@ -46,7 +47,18 @@ describe("registering an extension", () => {
       response.writeHead(200, IDENTIFIER).end("{}");
     });
     const extension = await registerExtension(api.address);
-    expect(await extension?.nextInvocation()).toMatchObject({ requestId: "r1" });
+    expect(extension).toBeDefined();
+  });
+
+  it("reads no event before it is wanted, and fails only then", async () => {
+    const api = await startApi(
+      (response) => void response.writeHead(200, IDENTIFIER).end("{}"),
+      (response) => void response.writeHead(500).end("{}"),
+    );
+    const extension = await registerExtension(api.address);
+    const readEvent = extension?.askForNext();
+    await vi.waitFor(() => expect(api.requests).toHaveLength(2));
+    await expect(readEvent?.()).rejects.toThrow("extension event: status 500, expected 200");
   });
 
   it.each<[string, (response: ServerResponse) => void]>([
