@@ -68,8 +68,12 @@ const conditions = v.pipe(
   v.array(
     v.pipe(
       v.string("expected text"),
-      v.minLength(1, "expected 1 to 32 characters"),
-      v.maxLength(32, "expected 1 to 32 characters"),
+      // Beyond the basic plane JavaScript and JSON Schema count characters differently.
+      v.regex(
+        // eslint-disable-next-line no-control-regex -- whatever else a text may hold
+        /^[\u0000-\uD7FF\uE000-\uFFFF]{1,32}$/,
+        "expected 1 to 32 characters of Unicode's basic plane",
+      ),
       v.check((text) => text.isWellFormed(), "expected well-formed Unicode"),
     ),
     "expected a list of texts",

@@ -40,7 +40,7 @@ export function tradeInputs() {
       side: fc.constantFrom("BUY", "SELL", "SELL_SHORT", "UNKNOWN"),
       message_id: tokens,
       trade_conditions: fc.array(
-        texts.filter((text) => text !== ""),
+        texts.filter((text) => text !== "" && !/[\uD800-\uDFFF]/.test(text)),
         { maxLength: 16 },
       ),
       source_sequence: fc.bigInt({ min: 0n, max: 10n ** 20n - 1n }).map(String),

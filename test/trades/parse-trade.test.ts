@@ -198,3 +198,9 @@ it.each([
       expect.objectContaining({ description: expect.any(String) }),
     ]);
 });
+
+it("takes conditions of the basic plane, where JavaScript and JSON Schema count alike", () => {
+  expect(faultsOf({ trade_conditions: ["\uFFFD".repeat(32)] })).toBeUndefined();
+  expect(faultsOf({ trade_conditions: ["\uFFFD".repeat(33)] })).toHaveLength(1);
+  expect(faultsOf({ trade_conditions: ["\u{1F600}"] })).toHaveLength(1);
+});
