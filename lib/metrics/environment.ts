@@ -51,6 +51,8 @@ export interface FlushOptions {
   readonly timeoutMs?: number;
   /** The environment ends: its group may be retired at once. */
   readonly isClosing?: boolean;
+  /** The process may be killed soon, as at a deadline: tried even where pushes pause. */
+  readonly isLastChance?: boolean;
 }
 
 export interface Environment {
@@ -61,7 +63,7 @@ export interface Environment {
   merge(invocation: InvocationMetrics): void;
   /**
    * Pushes everything merged before the call. Never rejects. While one flush runs, later ones wait
-   * and become one. After repeated failures nothing is tried until a pause is over.
+   * and become one. After repeated failures nothing but a last chance is tried until a pause is over.
    * @returns whether it was acknowledged, but for families that the Pushgateway rejects.
    */
   flush(options?: FlushOptions): Promise<boolean>;
@@ -129,10 +131,11 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     for (const recorded of invocation.collect()) totals.merge(recorded);
   };
 
-  const push = async ({ timeoutMs = Infinity, isClosing = false }: FlushOptions) => {
+  const push = async (asked: FlushOptions) => {
+    const { timeoutMs = Infinity, isClosing = false, isLastChance = isClosing } = asked;
     try {
       merge(own);
-      if (!isClosing && !breaker.isClosed()) return false;
+      if (!isLastChance && !breaker.isClosed()) return false;
       const isDone = await pusher.push({
         timeoutMs: Math.min(timeoutMs, pushTimeoutMs),
         isClosing,
@@ -190,8 +193,17 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
 function combineFlushes(one: FlushOptions, other: FlushOptions): FlushOptions {
   return {
     timeoutMs: Math.min(one.timeoutMs ?? Infinity, other.timeoutMs ?? Infinity),
-    isClosing: one.isClosing === true || other.isClosing === true,
+    ...either("isClosing", one, other),
+    ...either("isLastChance", one, other),
   };
+}
+
+function either(
+  name: "isClosing" | "isLastChance",
+  one: FlushOptions,
+  other: FlushOptions,
+): FlushOptions {
+  return one[name] === true || other[name] === true ? { [name]: true } : {};
 }
 
 /** The series to start at 0: those in the definitions, then those given beside them. */

@@ -45,7 +45,7 @@ export function withMetrics<Event, Result>(
       metrics.increment("lambda_invocations_total", 1, { outcome: "timeout" });
       metrics.increment("metrics_deadline_flushes_total");
       environment.merge(metrics);
-      void environment.flush({ timeoutMs: WATCHDOG_MS / 2 });
+      void environment.flush({ timeoutMs: WATCHDOG_MS / 2, isLastChance: true });
     });
     const end = (outcome: string) => {
       running.delete(end);

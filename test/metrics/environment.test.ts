@@ -320,14 +320,17 @@ describe("a Pushgateway that fails (promise 5)", () => {
     expect(target.sum("orders_total")).toBe(50);
   });
 
-  it("is tried at the end though the breaker is open", async () => {
-    const { target, environment, invoke } = open();
-    target.script("refused", "refused", "refused");
-    for (let i = 0; i < 4; i += 1) await environment.flush();
-    invoke();
-    expect(await environment.flush({ isClosing: true })).toBe(true);
-    expect(target.sum("orders_total")).toBe(1);
-  });
+  it.each([{ isClosing: true }, { isLastChance: true }])(
+    "is tried at the end though the breaker is open: %j",
+    async (options) => {
+      const { target, environment, invoke } = open();
+      target.script("refused", "refused", "refused");
+      for (let i = 0; i < 4; i += 1) await environment.flush();
+      invoke();
+      expect(await environment.flush(options)).toBe(true);
+      expect(target.sum("orders_total")).toBe(1);
+    },
+  );
 
   const failures: [string, () => any][] = [
     [

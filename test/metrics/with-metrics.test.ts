@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { createLog } from "../../lib/log.ts";
 import { openEnvironment } from "../../lib/metrics/environment.ts";
 import { flushBeforeReturn } from "../../lib/metrics/flusher.ts";
@@ -63,6 +63,8 @@ const FAULTS: [string, Push][] = [
   ["answers garbage", () => Promise.resolve({} as PushOutcome)],
 ];
 
+afterEach(() => void vi.useRealTimers());
+
 describe("withMetrics", () => {
   it("counts invocations by outcome, and the cold start once", async () => {
     let calls = 0;
@@ -96,6 +98,26 @@ describe("withMetrics", () => {
     const { call, lines } = wrap(() => Promise.resolve(1), refuse);
     for (let i = 0; i < 5; i += 1) await call();
     expect(lines.filter((line) => line.includes("a push failed"))).toHaveLength(1);
+  });
+
+  it("pushes near the deadline what was recorded so far, though pushes pause", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let isHanging = false;
+    const refused = { outcome: "refused", detail: "no" } as const;
+    const { call, bodies } = wrap(
+      (_event, _context, metrics) => {
+        metrics.increment("orders");
+        return isHanging ? new Promise(() => {}) : Promise.resolve();
+      },
+      () => Promise.resolve(refused),
+    );
+    for (let failures = 0; failures < 3; failures += 1) await call();
+    isHanging = true;
+    void call();
+    await vi.advanceTimersByTimeAsync(lambdaContext().getRemainingTimeInMillis());
+    expect(bodies).toHaveLength(4);
+    expect(valueOf(bodies[3], "orders_total")).toBe(4);
+    expect(valueOf(bodies[3], 'lambda_invocations_total{outcome="timeout"}')).toBe(1);
   });
 
   it("keeps two overlapping invocations apart (promise 6)", async () => {
