@@ -16,6 +16,8 @@ export interface DeliveredGroup {
   readonly process: string | undefined;
   /** What the last push held that a Pushgateway said it took. */
   readonly sums: Sums;
+  /** What the last push held, if it has arrived and no Pushgateway said that it took it. */
+  readonly untaken: Sums | undefined;
   /** What it may hold instead, since the Pushgateway was restarted after that. */
   readonly alternatives: readonly Alternative[];
 }
@@ -26,6 +28,8 @@ export interface Alternative {
 }
 
 export interface Delivered {
+  /** For the proxy: a request that has arrived from a client. */
+  readonly onArrived: (request: ProxiedRequest) => void;
   /** For the proxy: a request that was forwarded, and its answer's status if one came. */
   readonly onForwarded: (request: ProxiedRequest, status: number | undefined) => void;
   /** A Pushgateway is back. @param groups what it holds now, before anyone pushes to it again. */
@@ -37,6 +41,8 @@ export interface Delivered {
 
 interface History {
   body: ProxiedRequest | Sums;
+  /** The last push that has arrived, until it is taken. */
+  untaken: ProxiedRequest | undefined;
   /** Pushes after it that were forwarded and never answered: the Pushgateway was ended meanwhile. */
   unanswered: ProxiedRequest[];
   alternatives: Alternative[];
@@ -58,7 +64,13 @@ export function createDelivered(): Delivered {
   const historyOf = (instance: string): History => {
     const known = histories.get(instance);
     if (known !== undefined) return known;
-    const history = { body: NOTHING, unanswered: [], alternatives: [], isRetired: false };
+    const history: History = {
+      body: NOTHING,
+      untaken: undefined,
+      unanswered: [],
+      alternatives: [],
+      isRetired: false,
+    };
     histories.set(instance, history);
     return history;
   };
@@ -71,14 +83,20 @@ export function createDelivered(): Delivered {
   /** The answer to a push settles all that was in doubt. */
   const take = (request: ProxiedRequest, history: History) => {
     const isPart = request.method === "POST";
+    if (history.untaken === request) history.untaken = undefined;
     history.body = isPart ? new Map([...sumsOf(history), ...readBody(request)]) : request;
     history.unanswered = [];
     history.alternatives = [];
   };
 
   return {
+    onArrived(request) {
+      const instance = instanceOf(request);
+      if (instance === undefined || request.method === "DELETE") return;
+      historyOf(instance).untaken = request;
+    },
     onForwarded(request, status) {
-      const instance = /\/instance\/([^/]+)/.exec(request.path)?.[1];
+      const instance = instanceOf(request);
       if (instance === undefined) return;
       if (status === 400) rejected.push(`${request.method} ${request.path}`);
       if (request.method === "DELETE") retire(instance, status);
@@ -99,10 +117,12 @@ export function createDelivered(): Delivered {
       [...histories.values()].map((history) => {
         const sums = sumsOf(history);
         const different = history.alternatives.filter((one) => !isEqual(one.sums, sums));
-        const process = [sums, ...different.map((one) => one.sums)].map(processOf);
+        const untaken = history.untaken === undefined ? undefined : readBody(history.untaken);
+        const all = [sums, untaken ?? NOTHING, ...different.map((one) => one.sums)];
         return {
-          process: process.find((name) => name !== undefined),
+          process: all.map(processOf).find((name) => name !== undefined),
           sums,
+          untaken,
           alternatives: different.filter(
             (one, at) => different.findIndex(({ sums }) => isEqual(sums, one.sums)) === at,
           ),
@@ -110,6 +130,10 @@ export function createDelivered(): Delivered {
       }),
     rejected,
   };
+}
+
+function instanceOf({ path }: ProxiedRequest): string | undefined {
+  return /\/instance\/([^/]+)/.exec(path)?.[1];
 }
 
 function readBody({ headers, body }: ProxiedRequest): Sums {

@@ -89,6 +89,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       if (fault !== NO_FAULT) faults[fault.type] = (faults[fault.type] ?? 0) + 1;
       return fault;
     },
+    onArrived: delivered.onArrived,
     onForwarded: delivered.onForwarded,
     keepsRequests: false,
   });

@@ -74,6 +74,16 @@ export function addUp(all: Iterable<Sums>): Sums {
   return total;
 }
 
+/** What is more in the one than in the other, series by series. */
+export function beyond(more: Sums, less: Sums): Sums {
+  return new Map(
+    [...more].flatMap(([series, value]) => {
+      const gap = value - (less.get(series) ?? 0);
+      return gap > 0 ? [[series, gap]] : [];
+    }),
+  );
+}
+
 /** The total of one family's series, such as all kinds of orders. */
 export function totalOf(sums: Sums, family: string): number {
   let total = 0;

@@ -9,13 +9,12 @@ const part = (number: number): RecordedPart => ({ number, part: 1 });
 const ALL = [part(1), part(2), part(3), part(4)];
 const sums = (...parts: readonly RecordedPart[]) => sumsOf(PROCESS, parts);
 const orders = (...parts: readonly RecordedPart[]) => totalOf(sums(...parts), FAMILIES.orders);
-const group = (
-  pushed: Sums,
-  alternatives: DeliveredGroup["alternatives"] = [],
-): DeliveredGroup => ({
+const group = (pushed: Sums, but: Partial<DeliveredGroup> = {}): DeliveredGroup => ({
   process: PROCESS,
   sums: pushed,
-  alternatives,
+  untaken: undefined,
+  alternatives: [],
+  ...but,
 });
 
 /** A run of one process, in which everything went well but for what is said. */
@@ -34,12 +33,16 @@ function judgeRun(but: Partial<Evidence> = {}): Verdict {
 }
 
 const EARLY = { endedEarly: new Set([PROCESS]) };
+const GAVE_UP = { gaveUp: new Set([PROCESS]) };
 const [first, second, third, fourth] = ALL as [
   RecordedPart,
   RecordedPart,
   RecordedPart,
   RecordedPart,
 ];
+
+/** Its second and third part are in a push that nobody took, the fourth went out under a new id. */
+const PARKED = [group(sums(first), { untaken: sums(first, second, third) }), group(sums(fourth))];
 
 describe("the verdict of a chaos run", () => {
   it("finds nothing where everything was counted, in however many groups", () => {
@@ -53,24 +56,42 @@ describe("the verdict of a chaos run", () => {
     });
   });
 
-  it.each([
-    [
-      "a process that was killed before it pushed the last of it",
-      [first, second],
-      EARLY,
-      "unacknowledged",
-    ],
-    ["a push that was given up", [first, fourth], { gaveUp: new Set([PROCESS]) }, "uncertain"],
-  ] as const)("explains %s", (_, pushed, but, cause) => {
-    const verdict = judgeRun({ groups: [group(sums(...pushed))], ...but });
-    expect(verdict[cause]).toBe(orders(...ALL) - orders(...pushed));
-    expect(verdict.unexplained).toEqual([]);
+  it("explains the last parts of a process that was killed before it pushed them", () => {
+    const verdict = judgeRun({ groups: [group(sums(first, second))], ...EARLY });
+    expect(verdict).toMatchObject({
+      unacknowledged: orders(third, fourth),
+      uncertain: 0,
+      unexplained: [],
+    });
+  });
+
+  it("explains what a push held that nobody took, and that was given up", () => {
+    const verdict = judgeRun({ groups: PARKED, ...GAVE_UP });
+    expect(verdict).toMatchObject({
+      unacknowledged: 0,
+      uncertain: orders(second, third),
+      unexplained: [],
+    });
+  });
+
+  it("tells that from what was not acknowledged when the process ended", () => {
+    const groups = [group(sums(first), { untaken: sums(first, second) }), group(sums(third))];
+    expect(judgeRun({ groups, ...GAVE_UP, ...EARLY })).toMatchObject({
+      uncertain: orders(second),
+      unacknowledged: orders(fourth),
+      unexplained: [],
+    });
+    expect(judgeRun({ groups, ...EARLY })).toMatchObject({
+      uncertain: 0,
+      unacknowledged: orders(second, fourth),
+      unexplained: [],
+    });
   });
 
   it("explains what a Pushgateway lost, and what the floor holds on the page all the same", () => {
     const survived = { signal: "SIGKILL", sums: sums(first) } as const;
     const verdict = judgeRun({
-      groups: [group(sums(...ALL), [survived])],
+      groups: [group(sums(...ALL), { alternatives: [survived] })],
       ledger: sums(first),
       page: sums(first, second),
     });
@@ -83,14 +104,14 @@ describe("the verdict of a chaos run", () => {
 
   it("takes a group that was retired before its Pushgateway lost it for counted", () => {
     const survived = { signal: "SIGKILL", sums: new Map() } as const;
-    const verdict = judgeRun({ groups: [group(sums(...ALL), [survived])] });
+    const verdict = judgeRun({ groups: [group(sums(...ALL), { alternatives: [survived] })] });
     expect(verdict).toMatchObject({ lostByPushgateway: { SIGKILL: 0 }, unexplained: [] });
   });
 
   it("takes a push that was applied though its answer was lost for counted", () => {
     const applied = { signal: "SIGTERM", sums: sums(...ALL) } as const;
     const verdict = judgeRun({
-      groups: [group(sums(first), [applied])],
+      groups: [group(sums(first), { alternatives: [applied] })],
       ledger: sums(...ALL),
       page: sums(...ALL),
     });
@@ -100,6 +121,29 @@ describe("the verdict of a chaos run", () => {
   it.each<[string, Partial<Evidence>]>([
     ["something missing though its process ended in peace", { groups: [group(sums(first))] }],
     ["something missing in the middle", { groups: [group(sums(first, third, fourth))], ...EARLY }],
+    ["a push that nobody took, though it was not given up", { groups: PARKED }],
+    [
+      "something missing beside a push that was given up",
+      {
+        groups: [group(sums(first), { untaken: sums(first, second) }), group(sums(fourth))],
+        ...GAVE_UP,
+      },
+    ],
+    [
+      "a push that was given up though it was taken",
+      { groups: [group(sums(first)), group(sums(fourth))], ...GAVE_UP },
+    ],
+    [
+      "a part that was pushed in two groups, one of which was given up",
+      {
+        groups: [
+          group(sums(first), { untaken: sums(first, second) }),
+          group(sums(second, third, fourth)),
+        ],
+        ledger: sums(first, third, fourth),
+        ...GAVE_UP,
+      },
+    ],
     ["more than was recorded", { groups: [group(sums(...ALL, fourth))], ...EARLY }],
     ["less in the ledger than was pushed", { ledger: sums(first, second) }],
     ["more in the ledger than was pushed", { ledger: sums(...ALL, first) }],

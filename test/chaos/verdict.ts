@@ -4,8 +4,16 @@
  */
 
 import type { DeliveredGroup, RestartSignal } from "./delivered.ts";
-import { addUp, differences, sumsOf, totalOf, type RecordedPart, type Sums } from "./sums.ts";
-import { FAMILIES } from "./work.ts";
+import {
+  addUp,
+  beyond,
+  differences,
+  sumsOf,
+  totalOf,
+  type RecordedPart,
+  type Sums,
+} from "./sums.ts";
+import { FAMILIES, recordedBy } from "./work.ts";
 
 export interface Evidence {
   /** What each process recorded, in its order. */
@@ -26,9 +34,9 @@ export interface Evidence {
 export interface Verdict {
   readonly recorded: number;
   readonly counted: number;
-  /** Ended with their process before a push of theirs was taken. */
+  /** Recorded by a process that ended early, and taken by no Pushgateway. */
   readonly unacknowledged: number;
-  /** In a push that was never answered, and given up for that. */
+  /** In a push that no Pushgateway took, and that its process gave up. */
   readonly uncertain: number;
   /** Taken by a Pushgateway that ended before it had written them down, or anyone retired them. */
   readonly lostByPushgateway: Readonly<Record<RestartSignal, number>>;
@@ -119,60 +127,85 @@ function judgeProcess(
   const counted = evidence.ledger.get(processSeries(process)) ?? 0;
   const chosen = chooseKept(groups, counted);
   const kept = addUp(chosen.map(({ sums }) => sums));
-  const pushed = addUp(
-    groups.map(({ sums }, at) => {
-      const own = chosen[at]?.sums ?? sums;
-      return ordersOf(own) > ordersOf(sums) ? own : sums;
-    }),
-  );
+  const taken = groups.map(({ sums }, at) => {
+    const own = chosen[at]?.sums ?? sums;
+    return ordersOf(own) > ordersOf(sums) ? own : sums;
+  });
   const lost: [Cause, number][] = groups.flatMap(({ sums }, at) => {
     const { signal, sums: left = sums } = chosen[at] ?? {};
     return signal === undefined ? [] : [[signal, Math.max(0, ordersOf(sums) - ordersOf(left))]];
   });
-  const cause = whyNotPushed(process, { recorded, pushed, parts, evidence });
-  const unexplained: string[] = [];
-  if (cause === "unexplained")
-    unexplained.push(`process ${process}: ${describe(recorded, pushed)}`);
-  else if (cause !== undefined) lost.push([cause, ordersOf(recorded) - ordersOf(pushed)]);
-  return { recorded: ordersOf(recorded), counted, kept, lost, unexplained };
+  const untaken = groups
+    .map((group, at) => beyond(group.untaken ?? new Map(), taken[at] ?? new Map()))
+    .filter((sums) => ordersOf(sums) > 0);
+  const pushed = addUp(taken);
+  const causes = whyNotPushed(process, { recorded, pushed, untaken, parts, evidence });
+  const unexplained =
+    causes === undefined ? [`process ${process}: ${describe(recorded, pushed)}`] : [];
+  return {
+    recorded: ordersOf(recorded),
+    counted,
+    kept,
+    lost: [...lost, ...(causes ?? [])],
+    unexplained,
+  };
 }
 
 /**
- * Why a process pushed something else than it recorded; nothing if it did not. One that ended early
- * has pushed a beginning of what it recorded: anything missing before something that is there was
- * lost by the code, unless it says that it gave that up.
+ * Why a process pushed less than it recorded, and how much for which cause; undefined when there is
+ * none. All that is missing must be what certain pushes held that arrived and that no Pushgateway
+ * took: where the process gave up a push it is uncertain. Only where a process ended early may its
+ * last parts be missing as well, and no part before one that is there.
  */
 function whyNotPushed(
   process: string,
   compared: {
     readonly recorded: Sums;
     readonly pushed: Sums;
+    /** What each of its last pushes held, under one id each, beyond what was taken. */
+    readonly untaken: readonly Sums[];
     readonly parts: readonly RecordedPart[];
     readonly evidence: Evidence;
   },
-): "unacknowledged" | "uncertain" | "unexplained" | undefined {
-  const { recorded, pushed, parts, evidence } = compared;
-  if (differences(recorded, pushed).length === 0) return undefined;
-  if ([...pushed].some(([series, value]) => value > (recorded.get(series) ?? 0) + ROUNDING)) {
-    return "unexplained";
+): readonly (readonly [Cause, orders: number])[] | undefined {
+  const { recorded, pushed, untaken, parts, evidence } = compared;
+  const hasEndedEarly = evidence.endedEarly.has(process);
+  const hasGivenUp = evidence.gaveUp.has(process);
+  for (const missing of hasEndedEarly || hasGivenUp ? subsets(untaken) : [[]]) {
+    const told = addUp([pushed, ...missing]);
+    const due = hasEndedEarly ? beginning(process, parts, ordersOf(told)) : recorded;
+    if (differences(due, told).length > 0) continue;
+    const uncertain = hasGivenUp ? missing.reduce((sum, one) => sum + ordersOf(one), 0) : 0;
+    const unacknowledged = ordersOf(recorded) - ordersOf(pushed) - uncertain;
+    return [
+      ["uncertain", uncertain],
+      ["unacknowledged", unacknowledged],
+    ];
   }
-  const isBeginning = differences(beginning(process, parts, ordersOf(pushed)), pushed).length === 0;
-  if (isBeginning && evidence.endedEarly.has(process)) return "unacknowledged";
-  return evidence.gaveUp.has(process) ? "uncertain" : "unexplained";
+  return undefined;
 }
 
-/** Of sums of tenths; all others are exact. */
-const ROUNDING = 1e-6;
+/** More pushes of one process that nobody took than this are not sorted out. */
+const MAX_UNTAKEN = 10;
+
+/** Every choice of some of them, the smallest first. */
+function subsets<T>(all: readonly T[]): T[][] {
+  let chosen: T[][] = [[]];
+  for (const one of all.slice(0, MAX_UNTAKEN)) {
+    chosen = [...chosen, ...chosen.map((some) => [...some, one])];
+  }
+  return chosen.sort((a, b) => a.length - b.length);
+}
 
 /** The sums of a process's first parts, up to that many orders. */
 function beginning(process: string, parts: readonly RecordedPart[], orders: number): Sums {
   let length = 0;
-  let sums: Sums = new Map();
-  while (length < parts.length && ordersOf(sums) < orders) {
-    length += 1;
-    sums = sumsOf(process, parts.slice(0, length));
+  let reached = 0;
+  for (; length < parts.length && reached < orders; length += 1) {
+    const { number, part } = parts[length] ?? { number: 0, part: 1 };
+    reached += recordedBy(number, part).orders;
   }
-  return sums;
+  return sumsOf(process, parts.slice(0, length));
 }
 
 /** More groups of one process in doubt than this are not sorted out. */

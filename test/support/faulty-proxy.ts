@@ -64,6 +64,8 @@ export interface FaultyProxyOptions {
   readonly target: string | (() => string);
   /** The fault of a request for which none was injected. Default: none. */
   readonly faultOf?: (request: ProxiedRequest) => Fault;
+  /** Told of each request that has arrived whole, before anything becomes of it. */
+  readonly onArrived?: (request: ProxiedRequest) => void;
   /** Told of each request that was forwarded whole: its answer's status; undefined when none came. */
   readonly onForwarded?: (request: ProxiedRequest, status: number | undefined) => void;
   /** Whether `requests` has them; a long run's would fill the memory. Default true. */
@@ -72,7 +74,8 @@ export interface FaultyProxyOptions {
 
 /** Starts a proxy on a free port. */
 export async function startFaultyProxy(options: FaultyProxyOptions): Promise<FaultyProxy> {
-  const { target, faultOf = () => ({ type: "none" }), onForwarded, keepsRequests = true } = options;
+  const { target, faultOf = () => ({ type: "none" }), keepsRequests = true } = options;
+  const { onArrived, onForwarded } = options;
   const requests: ProxiedRequest[] = [];
   const injected: Fault[] = [];
   const underWay = new Set<Promise<void>>();
@@ -85,6 +88,7 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     const connection = connections.get(incoming.socket) ?? 0;
     const request = { method, path, headers, body: await buffer(incoming), connection };
     if (keepsRequests) requests.push(request);
+    onArrived?.(request);
     const fault = injected.shift() ?? faultOf(request);
     const wait = (delayMs: number) => delay(delayMs, undefined, { signal: ending.signal });
     const url = () => (typeof target === "string" ? target : target());
