@@ -15,6 +15,8 @@ export interface PushgatewayState {
   readonly offsetSeconds: number;
   /** Its clock was set: nothing is folded for being silent before this time. */
   readonly heldUntilSeconds: number;
+  /** Since when no configuration names it and no run saw a group of ours there. */
+  readonly vacantSinceSeconds?: number | undefined;
   /** Instances folded whose deletion may not be done yet, with their last push. */
   readonly tombstones: Readonly<Record<string, number>>;
 }

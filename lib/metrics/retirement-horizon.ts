@@ -37,7 +37,13 @@ export function watchClock(
   const horizonSeconds = Math.floor(before.horizonSeconds + Math.min(0, stepSeconds));
   const heldUntilSeconds = takenAtSeconds + windows.retireAfterSeconds;
   return {
-    state: { ...before, offsetSeconds, horizonSeconds, heldUntilSeconds },
+    state: {
+      ...before,
+      offsetSeconds,
+      horizonSeconds,
+      heldUntilSeconds,
+      vacantSinceSeconds: undefined,
+    },
     isClockSet: true,
   };
 }
@@ -75,6 +81,20 @@ export function advance(
   return { ...state, horizonSeconds, tombstones: Object.fromEntries(kept) };
 }
 
+/**
+ * Notes since when a Pushgateway has neither a place in the configuration nor a group of ours. It may
+ * leave the list a window later: whoever was deployed with it pushes to it no more.
+ */
+export function watchVacancy(
+  state: PushgatewayState,
+  seen: { readonly isVacant: boolean; readonly takenAtSeconds: number; readonly windows: Windows },
+): { readonly state: PushgatewayState; readonly isLeaving: boolean } {
+  const { isVacant, takenAtSeconds, windows } = seen;
+  const { vacantSinceSeconds: before = takenAtSeconds, ...rest } = state;
+  const isLeaving = isVacant && takenAtSeconds - before > windows.retireAfterSeconds;
+  return { state: isVacant ? { ...rest, vacantSinceSeconds: before } : rest, isLeaving };
+}
+
 /** A horizon that lags is harmless, so it is not written every minute for its own sake. */
 export function isWorthWriting(
   before: readonly PushgatewayState[],
@@ -86,6 +106,7 @@ export function isWorthWriting(
   return after.some((state) => {
     const was = byUrl.get(state.url);
     if (was === undefined || was.heldUntilSeconds !== state.heldUntilSeconds) return true;
+    if (was.vacantSinceSeconds !== state.vacantSinceSeconds) return true;
     if (Object.keys(was.tombstones).length !== Object.keys(state.tombstones).length) return true;
     return state.horizonSeconds - was.horizonSeconds > retireAfterSeconds / 6;
   });

@@ -17,7 +17,7 @@ import {
 } from "./ledger.ts";
 import { createPageSeries, type PageSeries } from "./page-series.ts";
 import { PROTOCOL_FAMILIES } from "./payload.ts";
-import { advance, isWorthWriting, watchClock } from "./retirement-horizon.ts";
+import { advance, isWorthWriting, watchClock, watchVacancy } from "./retirement-horizon.ts";
 import { createTally, type Tally } from "./tally.ts";
 
 /** A Pushgateway as a retirement sees it. */
@@ -173,12 +173,13 @@ async function planPushgateway(
   if (torn > 0) log.error("groups with a cut body were folded", { url, torn });
   if (duplicates > 0) log.error("a Pushgateway has two URLs", { url, duplicates });
   const next = advance(state, { takenAtSeconds, dead, oldestLiveSeconds, windows });
-  const isEmpty = folded + ghosts + live === 0;
+  // What it knows of folded groups may still be needed under its other URL.
   const isLeft = duplicates === 0 || Object.keys(next.tombstones).length === 0;
-  const isLeaving = isEmpty && isLeft && !options.urls.includes(url);
+  const isVacant = folded + ghosts + live === 0 && isLeft && !options.urls.includes(url);
+  const watched = watchVacancy(next, { isVacant, takenAtSeconds, windows });
   const clocksSet = Number(isClockSet);
   return {
-    state: isLeaving ? undefined : next,
+    state: watched.isLeaving ? undefined : watched.state,
     doomed,
     counts: { folded, torn, ghosts, live, duplicates, unread: 0, clocksSet },
   };

@@ -44,16 +44,21 @@ export function explainLedger({ service, base, floor, nowMs }: LedgerText): stri
 
 function describe(state: PushgatewayState, nowMs: number): string {
   const { url, horizonSeconds, offsetSeconds, heldUntilSeconds, tombstones } = state;
+  const { vacantSinceSeconds: vacantSince } = state;
   const its = nowMs / 1_000 + offsetSeconds;
   const held =
     heldUntilSeconds > its
       ? `; its clock was set: nothing silent is folded for ${duration(heldUntilSeconds - its)}`
       : "";
+  const vacant =
+    vacantSince === undefined
+      ? ""
+      : `; not configured, and empty for ${duration(its - vacantSince)}`;
   const horizon =
     Number.isFinite(horizonSeconds) && horizonSeconds > 0
       ? `all groups pushed more than ${duration(its - horizonSeconds)} ago are folded`
       : "nothing is folded yet";
-  return `  ${url}: ${horizon}; ${Object.keys(tombstones).length} tombstones; its clock is ${offsetSeconds.toFixed(1)} s ahead of ours${held}`;
+  return `  ${url}: ${horizon}; ${Object.keys(tombstones).length} tombstones; its clock is ${offsetSeconds.toFixed(1)} s ahead of ours${held}${vacant}`;
 }
 
 function total({ type, series }: StoredFamily): string {

@@ -43,6 +43,10 @@ describe("the protocol, whatever is interleaved, lost or late", () => {
     ["clocks of Pushgateways that are set", { hasClockSteps: true, pushgateways: 2 }],
     ["one Pushgateway under two URLs", { hasAlias: true, pushgateways: 2 }],
     [
+      "deployments that change the list of Pushgateways",
+      { hasDeployments: true, pushgateways: 3, scrapers: 2 },
+    ],
+    [
       "all of these at once",
       { hasRejections: true, hasClockSteps: true, hasAlias: true, pushgateways: 2, scrapers: 2 },
     ],
@@ -92,6 +96,7 @@ describe("each rule is needed: without it some run breaks a promise", () => {
     ["parts by POST", { hasRejections: true }],
     ["bounded lateness", {}],
     ["clock watch", { hasClockSteps: true }],
+    ["vacancy", { hasDeployments: true, pushgateways: 3 }],
     ["once an instance", { hasAlias: true }],
     ["floor", { hasLoss: true }],
   ])(

@@ -230,7 +230,7 @@ describe("retire", () => {
     expect(after).toEqual(before);
   });
 
-  it("reads a Pushgateway that left the configuration until it is empty", async () => {
+  it("reads a Pushgateway that left the configuration until it was empty for a window", async () => {
     const world = createWorld(["a", "b"]);
     world.push(1, 7, { url: "http://b" });
     await world.retire();
@@ -240,8 +240,38 @@ describe("retire", () => {
     world.wait(WINDOW + MINUTE);
     expect(await world.retire({ urls })).toMatchObject({ folded: 1 });
     await world.retire({ urls });
+    world.wait(WINDOW);
+    // From an environment of the older deployment.
+    world.push(2, 5, { url: "http://b", isClosed: true });
+    expect(await world.retire({ urls })).toMatchObject({ folded: 1, deleted: 1 });
+    await world.retire({ urls });
+    world.wait(WINDOW);
+    await world.retire({ urls });
+    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a", "http://b"]);
+    world.wait(MINUTE);
+    await world.retire({ urls });
     expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a"]);
-    expect(await world.count()).toBe(7);
+    expect(await world.count()).toBe(12);
+  });
+
+  it("counts that window anew where the Pushgateway came back, or its clock was set", async () => {
+    const world = createWorld(["a", "b"]);
+    const urls = ["http://a"];
+    const listed = () => world.ledger.base.pushgateways.map(({ url }) => url);
+    await world.retire();
+    await world.retire({ urls });
+    world.wait(WINDOW);
+    await world.retire();
+    world.wait(MINUTE);
+    await world.retire({ urls });
+    expect(listed()).toEqual(["http://a", "http://b"]);
+    world.wait(WINDOW);
+    world.setClock("http://b", 2 * WINDOW);
+    await world.retire({ urls });
+    expect(listed()).toEqual(["http://a", "http://b"]);
+    world.wait(WINDOW + MINUTE);
+    await world.retire({ urls });
+    expect(listed()).toEqual(["http://a"]);
   });
 
   it("folds nothing silent for a window after a Pushgateway's clock was set forward", async () => {

@@ -35,6 +35,14 @@ beforeAll(async () => {
           heldUntilSeconds: 0,
           tombstones: { x: 9 },
         },
+        {
+          url: "http://former:9091",
+          horizonSeconds: 0,
+          offsetSeconds: 0,
+          heldUntilSeconds: 0,
+          vacantSinceSeconds: Date.now() / 1_000 - 600,
+          tombstones: {},
+        },
       ],
     });
   }
@@ -64,6 +72,7 @@ it("explains a ledger", async () => {
   expect(output).toMatch(
     /http:\/\/gateway:9091: all groups pushed more than 30 min ago are folded; 1 tombstones/,
   );
+  expect(output).toMatch(/http:\/\/former:9091: .*; not configured, and empty for 10 min/);
   expect(output).toMatch(/1 {2}a_total \(counter\), 7 in all/);
 });
 

@@ -39,6 +39,7 @@ export function createSimulatedLedger(
       ...state,
       ...(without === "horizon" ? { horizonSeconds: 0 } : {}),
       ...(without === "tombstones" ? { tombstones: {} } : {}),
+      ...(without === "vacancy" ? { vacantSinceSeconds: 0 } : {}),
     })),
   });
 

@@ -27,6 +27,8 @@ export interface SimulationOptions extends WorldOptions {
   readonly hasClockSteps?: boolean;
   /** The first Pushgateway is listed under a second URL too. */
   readonly hasAlias?: boolean;
+  /** Deployments change the list of Pushgateways. */
+  readonly hasDeployments?: boolean;
   readonly scrapers?: number;
   readonly pushgateways?: number;
   /** Longest time between two steps. Default: a bit more than a lease. */
@@ -40,6 +42,9 @@ export interface Simulated {
   /** How often what happened, to see that a run is worth something. */
   readonly stats: Readonly<Record<Stat, number>>;
 }
+
+/** How long environments of an older deployment may live; less than a window. */
+const OUTGOING_SECONDS = 1_200;
 
 const STATS = ["scrapes", "unserved", "folds", "uncertain", "lastWords", "held", "losses"] as const;
 type Stat = (typeof STATS)[number];
@@ -56,7 +61,13 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
 function createRun(world: World, options: SimulationOptions) {
   const { random, complain, without } = world;
   const { hasLoss = false, hasRejections = false, hasClockSteps = false } = options;
-  const { hasAlias = false, scrapers = 1, pushgateways = 1, longestWaitSeconds = 1_300 } = options;
+  const {
+    hasAlias = false,
+    hasDeployments = false,
+    scrapers = 1,
+    pushgateways = 1,
+    longestWaitSeconds = 1_300,
+  } = options;
   const stats = Object.fromEntries(STATS.map((stat) => [stat, 0])) as Record<Stat, number>;
 
   const clockOffsets = new Map<MemoryPushgateway, number>();
@@ -71,6 +82,10 @@ function createRun(world: World, options: SimulationOptions) {
   const places = new Map(gateways.map((gateway) => [gateway.url, gateway]));
   const [first] = gateways;
   if (hasAlias && first !== undefined) places.set("http://alias", first);
+  /** The Pushgateways of the newest deployment. */
+  let configured: readonly string[] = [...places.keys()];
+  /** Environments of older ones, and when Lambda has ended them all. */
+  let outgoing: { environments: SimulatedEnvironment[]; dueSeconds: number }[] = [];
   const rejecting = new Set<MemoryPushgateway>();
   const files = new Map(gateways.map((gateway) => [gateway, createFiles(gateway)]));
 
@@ -91,7 +106,7 @@ function createRun(world: World, options: SimulationOptions) {
   const startEnvironment = () => {
     environments.push(
       createSimulatedEnvironment(world, {
-        places,
+        places: new Map([...places].filter(([url]) => configured.includes(url))),
         rejecting,
         hasCuts: hasLoss,
         newInstance: () => instanceName((instances += 1)),
@@ -132,7 +147,7 @@ function createRun(world: World, options: SimulationOptions) {
     const isTwofold = without === "once an instance" && url === "http://alias";
     return isTwofold ? withOtherNames(snapshot) : snapshot;
   };
-  const common = { service: SERVICE, urls: [...places.keys()], timeoutMs: 1_000, windows: WINDOWS };
+  const common = { service: SERVICE, timeoutMs: 1_000, windows: WINDOWS };
 
   const startRetirement = async () => {
     const process: Process = { isDead: false };
@@ -147,6 +162,7 @@ function createRun(world: World, options: SimulationOptions) {
     try {
       await retire({
         ...common,
+        urls: configured,
         ledger: ledger.for(process),
         open: (url) => ({
           url,
@@ -175,6 +191,7 @@ function createRun(world: World, options: SimulationOptions) {
     try {
       const page = await scrape({
         ...common,
+        urls: configured,
         ledger: without === "read order" ? ledger.readingOnce(process) : ledger.for(process),
         open: (url) => ({
           async readGroups() {
@@ -251,7 +268,26 @@ function createRun(world: World, options: SimulationOptions) {
     if (!rejecting.delete(gateway)) rejecting.add(gateway);
   };
 
+  /** Chooses another list, once a retirement has seen the last; one runs every minute. */
+  const deploy = () => {
+    const { pushgateways } = ledger.base();
+    const seen = pushgateways.filter(({ vacantSinceSeconds }) => vacantSinceSeconds === undefined);
+    const known = seen.map(({ url }) => url);
+    if (!configured.every((url) => known.includes(url))) return;
+    const chosen = [...places.keys()].filter(() => random.chance(0.5));
+    if (chosen.length > 0) configured = chosen;
+    const dueSeconds = world.nowSeconds() + OUTGOING_SECONDS;
+    outgoing.push({ environments: living(), dueSeconds });
+  };
+  const endOutgoing = (nowSeconds: number) => {
+    const due = outgoing.filter(({ dueSeconds }) => dueSeconds <= nowSeconds);
+    outgoing = outgoing.filter(({ dueSeconds }) => dueSeconds > nowSeconds);
+    for (const { environments } of due)
+      for (const { process } of environments) process.isDead = true;
+  };
+
   const step = async () => {
+    endOutgoing(world.nowSeconds());
     world.happenLate();
     const kind = random.next();
     const environment = random.pick(living());
@@ -272,6 +308,7 @@ function createRun(world: World, options: SimulationOptions) {
     else if (kind < 0.71 && hasLoss && gateway !== undefined) lose(gateway);
     else if (kind < 0.72 && hasRejections && gateway !== undefined) toggleRejection(gateway);
     else if (kind < 0.725 && hasClockSteps && gateway !== undefined) setClock(gateway);
+    else if (kind < 0.745 && hasDeployments) deploy();
     else if (kind < 0.8 && scraping < scrapers) void startScrape();
     const calls = random.below(4);
     for (let call = 0; call < calls && world.scheduler.count() > 0; call += 1) {
@@ -305,6 +342,7 @@ function createRun(world: World, options: SimulationOptions) {
   /** Lets everything come to rest, then holds what is counted against what was recorded. */
   const finish = async () => {
     rejecting.clear();
+    endOutgoing(Infinity);
     await drain();
     // A rejected family is asked for again only after a lease.
     for (let round = 0; round < 80; round += 1) {

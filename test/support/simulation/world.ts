@@ -36,6 +36,8 @@ export type Rule =
   | "bounded lateness"
   /** After a clock was set nothing silent is folded for a window. */
   | "clock watch"
+  /** A Pushgateway stays on the list for a window after it was found empty. */
+  | "vacancy"
   /** An instance that is read twice counts once. */
   | "once an instance"
   /** No page is served below the last. */
