@@ -14,6 +14,7 @@ const BENCHES = [
   "record",
   "page",
   "retire",
+  "history",
   "cold-start",
   "latency",
   "push",
@@ -22,6 +23,7 @@ const BENCHES = [
   "publish",
   "consume",
   "list-trades",
+  "cost",
 ] as const;
 
 const folder = mkdtempSync(join(tmpdir(), "k2-bench-"));

@@ -39,35 +39,42 @@ export function realPushgateway(): PushgatewayKind {
   return kind;
 }
 
-/** The grouping key of a new environment. */
-export function newEnvironment(): LabelSet {
-  const instance = randomUUID();
-  return { job: SERVICE, component: "list-trades", environment: "bench", instance };
+/** The grouping keys of so many new environments. */
+export function newFleet(count: number): LabelSet[] {
+  return Array.from({ length: count }, () => ({
+    job: SERVICE,
+    component: "list-trades",
+    environment: "bench",
+    instance: randomUUID(),
+  }));
 }
 
 /** The body of a push, with values of its own. */
-export function makePayload(shape: Shape, sequence: number): string {
+export function makePayload(shape: Shape, sequence: number, isClosing = false): string {
   const families = [
     ...Array.from({ length: shape.histograms }, (_, i) => makeHistogram(i, shape.bounds)),
     ...Array.from({ length: COUNTER_FAMILIES }, (_, i) => makeCounters(i, shape.counters)),
   ];
-  return formatPayload({ families, sequence, isClosing: false });
+  return formatPayload({ families, sequence, isClosing });
 }
 
-/** Pushes so many new environments. @returns their keys. */
-export async function pushFleet(url: string, shape: Shape, count: number): Promise<LabelSet[]> {
+/** Pushes every environment of a fleet once. @param isClosing it is its last push. */
+export async function pushFleet(
+  url: string,
+  shape: Shape,
+  keys: readonly LabelSet[],
+  isClosing = false,
+): Promise<void> {
   const client = openPushgateway({ url, timeoutMs: PUSH_TIMEOUT_MS });
-  const keys = Array.from({ length: count }, newEnvironment);
   const queue = keys.values();
   const push = async () => {
     for (const key of queue) {
-      const outcome = await client.put(key, makePayload(shape, 1));
+      const outcome = await client.put(key, makePayload(shape, 1, isClosing));
       if (outcome.outcome !== "acknowledged") throw new Error(JSON.stringify(outcome));
     }
   };
   await Promise.all(Array.from({ length: PUSHES_AT_ONCE }, push));
   client.close();
-  return keys;
 }
 
 function makeHistogram(index: number, bounds: number): FormattedFamily {

@@ -11,7 +11,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { numberOption, parseOptions, runCommand } from "../local/options.ts";
 import { interleave, load, machine, median, ratio, report, type Finding } from "./figures.ts";
-import { pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";
+import { newFleet, pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";
 import type { Mode, Reading } from "./page-reader.ts";
 
 const MODES: readonly Mode[] = ["text", "page", "json", "protobuf"];
@@ -50,7 +50,7 @@ async function measureShape(shape: Shape, environments: number, runs: number): P
   const pushgateway = await realPushgateway().start({ consistencyCheck: false });
   const readers = new Map(MODES.map((mode) => [mode, startReader(mode, pushgateway.url)]));
   try {
-    await pushFleet(pushgateway.url, shape, environments);
+    await pushFleet(pushgateway.url, shape, newFleet(environments));
     const ask = (mode: Mode) => () => askReader(readers.get(mode));
     const measures = {
       text: ask("text"),

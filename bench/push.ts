@@ -12,7 +12,7 @@ import type { LabelSet } from "../lib/metrics/family.ts";
 import { openPushgateway } from "../lib/metrics/pushgateway.ts";
 import { numberOption, parseOptions, runCommand, UsageError } from "../local/options.ts";
 import { interleave, load, machine, median, report, round, type Finding } from "./figures.ts";
-import { makePayload, pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";
+import { makePayload, newFleet, pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";
 
 /** Environments that push at once, each one push after the other. */
 const PUSHERS = 8;
@@ -81,7 +81,8 @@ async function fill(
     persistencePath: file,
     consistencyCheck: false,
   });
-  const keys = await pushFleet(pushgateway.url, shape, count);
+  const keys = newFleet(count);
+  await pushFleet(pushgateway.url, shape, keys);
   await pushgateway.close();
   return { file, keys };
 }

@@ -17,7 +17,7 @@ import type { LabelSet } from "../lib/metrics/family.ts";
 import { openPushgateway } from "../lib/metrics/pushgateway.ts";
 import { startTestDynamoDB } from "../test/support/dynamodb.ts";
 import { load, machine, report, type Finding } from "./figures.ts";
-import { pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";
+import { newFleet, pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";
 import { WINDOWS, type Run } from "./retirer.ts";
 
 const MAX_SECONDS = 60;
@@ -82,7 +82,8 @@ async function measureRun(
 /** Pushing is quick without the check only, so groups come from a file. */
 async function fill(persistencePath: string, shape: Shape, environments: number): Promise<void> {
   const pushgateway = await realPushgateway().start({ persistencePath, consistencyCheck: false });
-  const keys = await pushFleet(pushgateway.url, shape, environments);
+  const keys = newFleet(environments);
+  await pushFleet(pushgateway.url, shape, keys);
   await untilApplied(pushgateway.url, keys);
   await pushgateway.close();
   await delay((WINDOWS.retireAfterSeconds + 2) * 1_000);
