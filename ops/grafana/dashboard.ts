@@ -327,10 +327,11 @@ const ROWS = {
         title: "Groups amiss",
         unit: "short",
         description:
-          "Ghosts: they count no more and go at the next retirement. Torn: cut on the way.",
+          "Ghosts: they count no more and go at the next retirement. Torn: cut on the way. Read twice: their Pushgateway is listed under two URLs.",
       },
       ['sum(metrics_page_ghost_groups{service=~"$service"})', "ghosts"],
       ['sum(metrics_page_torn_groups{service=~"$service"})', "torn"],
+      ['sum(metrics_page_duplicate_groups{service=~"$service"})', "read twice"],
       ['sum(metrics_page_conflicting_families{service=~"$service"})', "families in conflict"],
     ),
     lines(

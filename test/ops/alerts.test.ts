@@ -51,8 +51,10 @@ const HEALTHY = {
   groups: ["metrics_page_environments", 'state="live"', "40+0xN"],
   floor: ["metrics_page_floor_held", "", "0+0xN"],
   torn: ["metrics_page_torn_groups", "", "0+0xN"],
+  duplicates: ["metrics_page_duplicate_groups", "", "0+0xN"],
   conflicts: ["metrics_page_conflicting_families", "", "0+0xN"],
   ledger: ["metrics_page_ledger_series", "", "1200+0xN"],
+  ledgerVersion: ["metrics_page_ledger_version", "", "0+1xN"],
 } as const;
 
 /** Longer than the second longest window of the fast alerts. */
@@ -100,9 +102,11 @@ const CASES: readonly [state: string, changes: State, fires: readonly string[]][
   ["a Pushgateway is down", { pushgateway: "0+0xN" }, ["PushgatewayDown"]],
   ["a tenth of the pushes fail", { failedPushes: "0+60xN" }, ["PushesFail"]],
   ["no retirement completes", { retirements: "7+0xN" }, ["RetirementStalled"]],
+  ["no retirement ever ran", { retirements: "_xN" }, ["RetirementStalled"]],
   ["there are 4,000 groups", { groups: "4000+0xN" }, ["GroupsPileUp"]],
   ["the floor holds", { floor: "1+0xN" }, ["FloorHeld"]],
   ["a group stays torn", { torn: "1+0xN" }, ["GroupsTorn"]],
+  ["a Pushgateway is listed under two URLs", { duplicates: "40+0xN" }, ["PushgatewayListedTwice"]],
   ["a family is left off the page", { conflicts: "1+0xN" }, ["MetricsConflict"]],
   ["pushes were never answered", { uncertain: "0+1xN" }, ["SamplesUncertain"]],
   ["samples are refused", { refused: "0+1xN" }, ["SamplesRefused"]],
