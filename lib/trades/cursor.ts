@@ -23,8 +23,7 @@ const MAX_LENGTH = 400;
 
 /** @param position sort key of the last trade that was passed, or a time, with `~` for its end. */
 export function encodeCursor(filters: CursorFilters, position: string): string {
-  const content = JSON.stringify([VERSION, fingerprint(filters), position]);
-  return Buffer.from(content).toString("base64url");
+  return encode({ fingerprint: fingerprint(filters), position });
 }
 
 /** True for what `encodeCursor` makes, whatever the filters. */
@@ -36,7 +35,9 @@ export function isCursor(text: string): boolean {
 export function decodeCursor(
   filters: CursorFilters,
   cursor: string,
-): { readonly position: string; readonly fault?: never } | { readonly fault: string } {
+):
+  | { readonly position: string; readonly fault?: never }
+  | { readonly fault: string; readonly position?: never } {
   const content = parseContent(cursor);
   if (content === undefined) return { fault: CURSOR_EXPECTED };
   const { startTime, endTime } = filters;
@@ -47,14 +48,26 @@ export function decodeCursor(
   return { position: content.position };
 }
 
-function parseContent(cursor: string) {
-  const content = Buffer.from(cursor.slice(0, MAX_LENGTH), "base64url");
-  if (content.toString("base64url") !== cursor) return undefined;
+interface Content {
+  readonly fingerprint: string;
+  readonly position: string;
+}
+
+function encode({ fingerprint, position }: Content): string {
+  return Buffer.from(JSON.stringify([VERSION, fingerprint, position])).toString("base64url");
+}
+
+/** One content has one cursor: what would be read the same but is written otherwise is none. */
+function parseContent(cursor: string): Content | undefined {
+  const text = Buffer.from(cursor.slice(0, MAX_LENGTH), "base64url").toString();
   try {
-    const parts: unknown = JSON.parse(content.toString());
-    if (!Array.isArray(parts) || parts[0] !== VERSION) return undefined;
-    const [fingerprint, position] = parts.slice(1).map(String);
-    return position !== undefined && isPosition(position) ? { fingerprint, position } : undefined;
+    const parts: unknown = JSON.parse(text);
+    if (!Array.isArray(parts)) return undefined;
+    const [, fingerprint, position] = parts.map(String);
+    if (fingerprint === undefined || position === undefined || !isPosition(position))
+      return undefined;
+    const content = { fingerprint, position };
+    return encode(content) === cursor ? content : undefined;
   } catch {
     return undefined;
   }
