@@ -24,8 +24,8 @@ export interface KafkaEventRecord {
   readonly key?: string | null;
   /** Base64; left out, null or empty when the record has none. */
   readonly value?: string | null;
-  /** One object a header, of its name and the bytes of its value, which may be signed. */
-  readonly headers?: readonly Readonly<Record<string, readonly number[]>>[];
+  /** One object a header, of its name and the bytes of its value, which may be signed, or none. */
+  readonly headers?: readonly Readonly<Record<string, readonly number[] | null>>[] | null;
 }
 
 /** A record and the partition it came from, under the event's own name for that: `trades-0`. */
@@ -57,11 +57,14 @@ export function recordsOf({ records }: KafkaEvent): ReceivedRecord[] {
   );
 }
 
-/** The headers by name; of several under one name the last, which is the one that counts in Kafka. */
-export function headersOf({ headers = [] }: KafkaEventRecord): Map<string, Buffer> {
+/**
+ * The headers by name; of several under one name the last, which is the one that counts in Kafka. A
+ * header without a value is empty.
+ */
+export function headersOf({ headers }: KafkaEventRecord): Map<string, Buffer> {
   return new Map(
-    headers.flatMap((header) =>
-      Object.entries(header).map(([name, bytes]) => [name, Buffer.from(bytes)] as const),
+    (headers ?? []).flatMap((header) =>
+      Object.entries(header).map(([name, bytes]) => [name, Buffer.from(bytes ?? [])] as const),
     ),
   );
 }

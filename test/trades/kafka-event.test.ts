@@ -54,6 +54,14 @@ describe("an event of Kafka", () => {
     ).toBe("é");
   });
 
+  it("may have no headers, and a header without a value, as Kafka allows", () => {
+    const [record] = recordsOf(kafkaEvent([textRecord("1")]));
+    expect(headersOf({ ...record!, headers: null })).toEqual(new Map());
+    expect(headersOf({ ...record!, headers: [{ a: null }] })).toEqual(
+      new Map([["a", Buffer.alloc(0)]]),
+    );
+  });
+
   it.each([
     ["records that are none", { records: 5 }],
     ["no records", {}],
