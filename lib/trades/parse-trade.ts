@@ -23,17 +23,23 @@ export interface ParseTradeOptions {
 
 const CANONICAL_TIMESTAMP_LENGTH = "2021-01-08T00:00:00.278000Z".length;
 
+/** Most faults told of one trade, so that a list of them stays within what answers and batches hold. */
+const MAX_FAULTS = 20;
+
 /** Names valibot leaves out of records without a word; refused here instead. */
 const UNSAFE_NAMES = new Set(["__proto__", "prototype", "constructor"]);
 
-/** Reads one trade, reporting every field that is wrong, missing or unknown. Never throws. */
+/**
+ * Reads one trade, reporting every field that is wrong, missing or unknown, up to 20 of them and how
+ * many more there are. Never throws.
+ */
 export function parseTrade(input: unknown, { now, pointer = "" }: ParseTradeOptions): ParsedTrade {
   if (typeof input !== "object" || input === null || Array.isArray(input))
     return { faults: [{ pointer, detail: "expected a trade: a JSON object" }] };
   const checked = checkObject(TradeInput, input);
   const faults = [...checked.faults.map(explain), ...faultsOfVendorData(input)];
   if (checked.output === undefined || faults.length > 0)
-    return { faults: faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer })) };
+    return { faults: bounded(faults, pointer) };
   return { trade: toCanonical(checked.output, now) };
 }
 
@@ -58,6 +64,14 @@ function toCanonical(input: InferOutput<typeof TradeInput>, now: number): Trade 
         : canonicalTimestamp(ingestion_timestamp),
     vendor_data: input.vendor_data,
   };
+}
+
+function bounded(faults: readonly InputFault[], pointer: string): readonly InputFault[] {
+  const shown = faults
+    .slice(0, MAX_FAULTS)
+    .map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
+  const left = faults.length - shown.length;
+  return left === 0 ? shown : [...shown, { pointer, detail: `and ${left} faults more` }];
 }
 
 /** The schema has found the text to be a timestamp; one of this length in UTC has its six digits. */

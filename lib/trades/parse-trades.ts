@@ -8,8 +8,6 @@ import type { Trade } from "./trade.ts";
 
 /** Most trades of one request. */
 export const MAX_TRADES = 500;
-/** Most faults told of one trade, so that the answer stays within what a gateway lets through. */
-const MAX_FAULTS_A_TRADE = 20;
 
 /**
  * Reads one trade or a list of them, all or nothing.
@@ -27,16 +25,9 @@ export function parseTrades(body: unknown, { now }: { readonly now: number }): T
 }
 
 function allOrNothing(parsed: readonly ReturnType<typeof parseTrade>[]): Trade[] {
-  const faults = parsed.flatMap((one) => bounded(one.faults ?? []));
+  const faults = parsed.flatMap((one) => one.faults ?? []);
   if (faults.length > 0) throw refused(faults);
   return parsed.flatMap(({ trade }) => trade ?? []);
-}
-
-function bounded(faults: readonly InputFault[]): readonly InputFault[] {
-  if (faults.length <= MAX_FAULTS_A_TRADE) return faults;
-  const shown = faults.slice(0, MAX_FAULTS_A_TRADE);
-  const pointer = /^\/\d+/.exec(faults[0]?.pointer ?? "")?.[0] ?? "";
-  return [...shown, { pointer, detail: `and ${faults.length - shown.length} faults more` }];
 }
 
 function refused(faults: readonly InputFault[]): ServiceError {

@@ -147,6 +147,13 @@ describe("refused is", () => {
     expect(faults?.map((fault) => fault.pointer)).toEqual([pointer]);
   });
 
+  it("tells of twenty faults at most, and how many more there are", () => {
+    const unknown = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`a${i}`, i]));
+    const { faults = [] } = parseTrade({ ...VALID, ...unknown }, { now: NOW, pointer: "/3" });
+    expect(faults).toHaveLength(21);
+    expect(faults.at(-1)).toEqual({ pointer: "/3", detail: "and 9980 faults more" });
+  });
+
   it("everything at once", () => {
     const { faults } = parseTrade({ price: 1, a: 1, b: 2 }, { now: NOW, pointer: "/3" });
     expect(faults?.map((fault) => fault.pointer).sort()).toEqual(
