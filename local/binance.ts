@@ -161,8 +161,16 @@ function sideOf(isBuyerMaker: string): "BUY" | "SELL" | undefined {
   return /^false$/i.test(isBuyerMaker) ? "BUY" : undefined;
 }
 
+/** Control characters that JSON leaves as they are: to a terminal U+009B is the escape of colours. */
+const LATER_CONTROLS = /[\u007f-\u009f]/g;
+
+function escapeCharacter(character: string): string {
+  return `\\u00${character.charCodeAt(0).toString(16)}`;
+}
+
 /** What was found is shown cut and without control characters, since it goes to a terminal. */
 function faultOf(column: string, expected: string, found: string): string {
   const text = found.length > 40 ? `${found.slice(0, 40)}…` : found;
-  return `${column}: ${expected}, got ${JSON.stringify(text)}`;
+  const shown = JSON.stringify(text).replace(LATER_CONTROLS, escapeCharacter);
+  return `${column}: ${expected}, got ${shown}`;
 }

@@ -136,6 +136,11 @@ describe("a line of a trades dump", () => {
       "1,\u001B[31m,3,6,1610064000278,True,True",
       'price: expected 1 to 10 digits, and after a point 1 to 8 more, got "\\u001b[31m"',
     ],
+    [
+      "with control characters of eight bits",
+      "1,\u009B31m,3,6,1610064000278,True,True",
+      'price: expected 1 to 10 digits, and after a point 1 to 8 more, got "\\u009b31m"',
+    ],
     ["of endless length", "1".repeat(1_001), "expected a line of at most 1000 characters"],
   ])("%s is a fault that names the column and what was there", (_what, line, fault) => {
     expect(parse(line)).toEqual({ fault });
@@ -165,7 +170,7 @@ describe("a line of a trades dump", () => {
         expect(fault).not.toBe("");
         // What was found goes to a terminal: no line break or colour code may get there.
         // eslint-disable-next-line no-control-regex
-        expect(fault ?? "").not.toMatch(/[\u0000-\u001F]/);
+        expect(fault ?? "").not.toMatch(/[\u0000-\u001F\u007F-\u009F]/);
       }),
     );
   });
