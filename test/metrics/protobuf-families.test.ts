@@ -4,66 +4,11 @@ import type { Group } from "../../lib/metrics/family.ts";
 import { createPageGroups } from "../../lib/metrics/page-groups.ts";
 import { readFamilies } from "../../lib/metrics/protobuf-families.ts";
 import { protobufGroups } from "../../lib/metrics/read-groups-protobuf.ts";
-import type { ParsedFamily } from "../../local/pushgateway/exposition.ts";
 import { printProtobuf } from "../../local/pushgateway/print-protobuf.ts";
+import { inChunks } from "../support/fuzz.ts";
+import { PAGE_FAMILIES, PAGE_JOB as JOB } from "../support/pushgateway-page.ts";
 
-const JOB = "j";
-const key = { instance: "i", job: JOB };
-
-/** Two groups with a family of each type, as a Pushgateway shows them. */
-const FAMILIES: readonly ParsedFamily[] = [
-  {
-    name: "a_total",
-    help: "Text.",
-    type: "counter",
-    samples: ["i", "k"].flatMap((instance) => [
-      { labels: { b: "1", instance, job: JOB }, value: 1 },
-      { labels: { b: "é", instance, job: JOB, z: "2" }, value: 2.5 },
-    ]),
-  },
-  {
-    name: "h",
-    help: "",
-    type: "histogram",
-    samples: ["i", "k"].map((instance) => ({
-      labels: { instance, job: JOB },
-      buckets: [
-        [0.5, 1],
-        [Infinity, 300],
-      ],
-      sum: 3,
-      count: 300,
-    })),
-  },
-  ...["push_failure_time_seconds", "push_time_seconds"].map((name): ParsedFamily => ({
-    name,
-    help: "When.",
-    type: "gauge",
-    samples: ["i", "k"].map((instance) => ({ labels: { instance, job: JOB }, value: 7 })),
-  })),
-  {
-    name: "s",
-    help: "",
-    type: "summary",
-    samples: [{ labels: key, quantiles: [], sum: 1, count: 2 }],
-  },
-  {
-    name: "u",
-    help: "",
-    type: "untyped",
-    samples: [{ labels: { ...key, job: "other" }, value: 1 }],
-  },
-];
-const PAGE = printProtobuf(FAMILIES);
-
-async function* inChunks(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
-  let at = 0;
-  for (const size of sizes) {
-    yield bytes.subarray(at, at + size);
-    at += size;
-  }
-  yield bytes.subarray(at);
-}
+const PAGE = printProtobuf(PAGE_FAMILIES);
 
 const readPage = (bytes: Buffer, sizes: readonly number[] = []): Promise<Group[]> =>
   Array.fromAsync(protobufGroups.parse(inChunks(bytes, sizes), JOB));
@@ -177,49 +122,5 @@ describe("readFamilies", () => {
       }
     }
     await expect(readFamilies(chunks(), page)).rejects.toThrow("bytes to hold");
-  });
-});
-
-/** Whatever comes, it is read or refused with a reason, at once. */
-describe("a page of any bytes", () => {
-  const MAX_MS = 5_000;
-  const edit = fc.record({
-    at: fc.nat({ max: PAGE.length - 1 }),
-    drop: fc.nat({ max: 3 }),
-    insert: fc.uint8Array({ maxLength: 3 }),
-  });
-  const mutated = fc.array(edit, { minLength: 1, maxLength: 4 }).map((edits) =>
-    edits.reduce((bytes, { at, drop, insert }) => {
-      const place = Math.min(at, bytes.length);
-      return Buffer.concat([bytes.subarray(0, place), insert, bytes.subarray(place + drop)]);
-    }, PAGE),
-  );
-  const bytes = fc.oneof(
-    { arbitrary: mutated, weight: 8 },
-    { arbitrary: fc.uint8Array({ maxLength: 60 }).map((any) => Buffer.from(any)), weight: 1 },
-    { arbitrary: fc.uint8Array({ maxLength: 60 }).map((any) => familyOf(...any)), weight: 1 },
-  );
-  const cuts = fc.array(fc.nat({ max: 200 }), { maxLength: 3 });
-
-  it("is read or refused", { timeout: 300_000 }, async () => {
-    const outcomes = { read: 0, refused: 0 };
-    const property = fc.asyncProperty(bytes, cuts, async (page, sizes) => {
-      const startedMs = performance.now();
-      try {
-        for (const { key: labels, families } of await readPage(page, sizes)) {
-          expect(labels["job"]).toBe(JOB);
-          for (const { samples } of families) expect(samples.length).toBeGreaterThan(0);
-        }
-        outcomes.read += 1;
-      } catch (error) {
-        if (!(error instanceof Error) || error.constructor !== Error) throw error;
-        expect(error.message).not.toBe("");
-        outcomes.refused += 1;
-      }
-      expect(performance.now() - startedMs).toBeLessThan(MAX_MS);
-    });
-    await fc.assert(property, { numRuns: 100_000 });
-    // Both must have been tried well.
-    expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(5_000);
   });
 });
