@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 const ROOT = join(import.meta.dirname, "../..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
-const [, table = ""] = read("docs/security.md").split("## Threats");
+const [, table = ""] = /\n## Threats\n([^]*?)\n## /.exec(read("docs/security.md")) ?? [];
 const THREATS = table
   .split("\n")
   .filter((line) => line.startsWith("| ") && !line.startsWith("| threat |"))
