@@ -29,12 +29,17 @@ export const DAYS_PARTITION = "DAYS";
 /** An item that never exists, for asking whether the table answers. */
 export const SENTINEL_KEY: Key = { pk: "PING", sk: "PING" };
 
+/** Most ids in a block. */
+export const IDS_PER_BLOCK = 256;
+
+/** Sort key of every block of ids. */
+export const ID_BLOCK_SORT_KEY = "IDS";
+
 const SYMBOL_PARTITIONS = 8;
 const CANONICAL_NUMBER = /^(0|[1-9]\d{0,19})$/;
 const NUMBER_DIGITS = 20;
 /** Longer numbers are times, or made of them; no exchange has counted that far. */
 const MAX_COUNTED_DIGITS = 15;
-const IDS_PER_BLOCK = 256n;
 const TRADE_SORT_KEY = /^([1-9]\d{15})#([^#]{1,32})#([^#]{1,32})#(\d{20}|~[!-"$-~]{1,64})$/;
 
 /** All partitions with symbols. */
@@ -96,13 +101,13 @@ export function shardOf(identity: Identity, shards: number): number {
  * otherwise. Each block is a partition of its own, so that no symbol's ids are a hot one.
  */
 export function idBlockKey({ exchange, symbol, trade_id }: Identity): Key {
-  const block = isCounted(trade_id) ? BigInt(trade_id) / IDS_PER_BLOCK : `~${trade_id}`;
-  return { pk: `I#${exchange}#${symbol}#${block}`, sk: "IDS" };
+  const block = isCounted(trade_id) ? BigInt(trade_id) / BigInt(IDS_PER_BLOCK) : `~${trade_id}`;
+  return { pk: `I#${exchange}#${symbol}#${block}`, sk: ID_BLOCK_SORT_KEY };
 }
 
 /** A counted id's place in its block, 0 to 255; 0 for any other. */
 export function placeInBlock(tradeId: string): number {
-  return isCounted(tradeId) ? Number(BigInt(tradeId) % IDS_PER_BLOCK) : 0;
+  return isCounted(tradeId) ? Number(BigInt(tradeId) % BigInt(IDS_PER_BLOCK)) : 0;
 }
 
 /**

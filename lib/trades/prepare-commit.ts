@@ -5,7 +5,15 @@
 import { foldDay, later, toDayItem } from "./day-totals.ts";
 import { encodeIdBlock, type IdBlock } from "./id-block.ts";
 import type { Journal } from "./journal.ts";
-import { dayOfTrade, idBlockKey, isCounted, type Key, placeInBlock, timeOf } from "./keys.ts";
+import {
+  dayOfTrade,
+  ID_BLOCK_SORT_KEY,
+  idBlockKey,
+  isCounted,
+  placeInBlock,
+  timeOf,
+} from "./keys.ts";
+import { closeBlocks, type IdBlocks } from "./open-blocks.ts";
 import { forEachParallel } from "./parallel.ts";
 import type { RecentDays } from "./recent-days.ts";
 import type { SymbolState } from "./symbol-state.ts";
@@ -44,20 +52,21 @@ export async function prepareCommit(
   const version = state.position.version + 1;
   const totals = foldSymbol(state.position.totals, trades);
   const days = foldDays(state, trades, options);
-  const { blocks, single, shared } = addIds(state, trades, version);
+  const { single, shared } = addIds(state, trades);
+  const { open, closed } = closeBlocks(state.position.openBlocks, shared);
   const tradeItems = await toTradeItems(state, trades, { ...options, days });
   const dayItems = [...days].map(([day, total]) => toDayItem(total, { symbol, day, version }));
   return {
     journal: {
-      immutable: [...tradeItems, ...single],
-      blocks: shared,
+      immutable: [...tradeItems, ...toBlockItems(single)],
+      blocks: toBlockItems(closed, { v: { N: String(version) } }),
       days: dayItems,
       symbol: toSymbolItem(totals, { symbol, version }),
     },
     next: {
       symbol,
-      position: { ...state.position, version, totals },
-      blocks: new Map([...state.blocks, ...blocks]),
+      position: { ...state.position, version, totals, openBlocks: open },
+      blocks: new Map([...state.blocks, ...single, ...shared]),
       days: new Map([...state.days, ...days]),
     },
   };
@@ -80,27 +89,27 @@ function foldDays(
   );
 }
 
-/** The blocks that these trades' ids go to, with them. */
-function addIds(state: SymbolState, trades: readonly Trade[], version: number) {
-  const blocks = new Map<string, Map<number, Micros16>>();
-  const [single, shared] = [new Map<string, Key>(), new Map<string, Key>()];
+/** The blocks that these trades' ids go to, with them: of one id for good, and shared by neighbours. */
+function addIds(state: SymbolState, trades: readonly Trade[]) {
+  const [single, shared] = [new Map<string, IdBlock>(), new Map<string, Map<number, Micros16>>()];
   for (const trade of trades) {
-    const key = idBlockKey(trade);
-    const block = blocks.get(key.pk) ?? new Map(state.blocks.get(key.pk));
-    blocks.set(key.pk, block.set(placeInBlock(trade.trade_id), timeOf(trade)));
-    (isCounted(trade.trade_id) ? shared : single).set(key.pk, key);
+    const { pk } = idBlockKey(trade);
+    const place = placeInBlock(trade.trade_id);
+    if (isCounted(trade.trade_id)) {
+      const block = shared.get(pk) ?? new Map(state.blocks.get(pk));
+      shared.set(pk, block.set(place, timeOf(trade)));
+    } else single.set(pk, new Map([[place, timeOf(trade)]]));
   }
-  const toItems = (keys: ReadonlyMap<string, Key>, attributes: Item) =>
-    [...keys].map(([name, key]) => ({ ...toBlockItem(key, blocks.get(name)), ...attributes }));
-  return {
-    blocks,
-    single: toItems(single, {}),
-    shared: toItems(shared, { v: { N: String(version) } }),
-  };
+  return { single, shared };
 }
 
-function toBlockItem({ pk, sk }: Key, block: IdBlock = new Map()): Item {
-  return { pk: { S: pk }, sk: { S: sk }, b: { B: encodeIdBlock(block) } };
+function toBlockItems(blocks: IdBlocks, attributes: Item = {}): Item[] {
+  return [...blocks].map(([pk, block]) => ({
+    pk: { S: pk },
+    sk: { S: ID_BLOCK_SORT_KEY },
+    b: { B: encodeIdBlock(block) },
+    ...attributes,
+  }));
 }
 
 async function toTradeItems(

@@ -38,7 +38,7 @@ export interface RecordOptions extends RecordingWatch {
 
 /** Most trades of one commit: enough that what each commit costs by itself does not count. */
 const MAX_COMMIT_TRADES = 2_000;
-/** Most bytes of a journal, so that the head stays below DynamoDB's 400 KB an item. */
+/** Most bytes of a journal, so that the head with its blocks stays below DynamoDB's 400 KB an item. */
 const MAX_JOURNAL_BYTES = 380_000;
 const MAX_PARALLEL_SYMBOLS = 32;
 /** When so many symbols fail, it is not about the symbols. */
@@ -140,6 +140,7 @@ async function recordPiece(
     symbol,
     position,
     journal: encoded,
+    openBlocks: next.position.openBlocks,
   });
   if (!isCommitted) return { kind: "out of date" };
   await applyJournal(table, journal);
@@ -148,7 +149,7 @@ async function recordPiece(
 
 async function openState(table: Table, { symbol, pause }: SymbolWork): Promise<SymbolState> {
   const position = await readPosition(table, symbol, pause);
-  return { symbol, position, blocks: new Map(), days: new Map() };
+  return { symbol, position, blocks: position.openBlocks, days: new Map() };
 }
 
 function sumOf(outcomes: readonly Outcome[]): Outcome {

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { ServiceError } from "../errors.ts";
 import { headKey, symbolKey } from "./keys.ts";
 import { decodeJournal, type Journal } from "./journal.ts";
+import { fromOpenBlocks, type IdBlocks, toOpenBlocks } from "./open-blocks.ts";
 import { forEachParallel } from "./parallel.ts";
 import { fromSymbolItem, type SymbolTotals } from "./symbol-totals.ts";
 import type { Pause, Table } from "./table.ts";
@@ -22,10 +23,12 @@ export interface LogPosition {
   readonly tokens: readonly string[];
   /** Undefined before the first commit. */
   readonly totals: SymbolTotals | undefined;
+  /** Blocks of ids that are newer than their items, or have none yet. */
+  readonly openBlocks: IdBlocks;
 }
 
 /** Everything of head and symbol but the journal. */
-const POSITION_ATTRIBUTES = ["pk", "sk", "v", "t", "x", "f", "l", "n"];
+const POSITION_ATTRIBUTES = ["pk", "sk", "v", "t", "ib", "x", "f", "l", "n"];
 
 /** As many as the table sends at a time, or more. */
 const MAX_PARALLEL = 32;
@@ -66,9 +69,11 @@ export async function commitJournal(
     readonly symbol: string;
     readonly position: LogPosition;
     readonly journal: Uint8Array;
+    /** Those that are open from now on. */
+    readonly openBlocks: IdBlocks;
   },
 ): Promise<{ readonly isCommitted: boolean; readonly tokens: readonly string[] }> {
-  const { symbol, position, journal } = options;
+  const { symbol, position, journal, openBlocks } = options;
   const token = randomBytes(9).toString("base64url");
   const tokens = [token, ...position.tokens].slice(0, MAX_TOKENS);
   const version = position.version + 1;
@@ -78,6 +83,7 @@ export async function commitJournal(
     sk: { S: sk },
     v: { N: String(version) },
     t: { S: tokens.join() },
+    ib: toOpenBlocks(openBlocks),
     j: { B: journal },
   };
   const isCommitted =
@@ -118,6 +124,7 @@ async function readOnce(table: Table, symbol: string) {
       version,
       tokens: tokensOf(head),
       totals: totals === undefined ? undefined : fromSymbolItem(totals),
+      openBlocks: fromOpenBlocks(head?.["ib"]),
     },
   };
 }

@@ -3,7 +3,7 @@
  * far. It holds as long as nobody else commits, which the next commit's condition finds out.
  */
 
-import { decodeIdBlock, type IdBlock } from "./id-block.ts";
+import { decodeIdBlock } from "./id-block.ts";
 import { type DayTotals, fromDayItem } from "./day-totals.ts";
 import {
   dayKey,
@@ -14,6 +14,7 @@ import {
   type Key,
   placeInBlock,
 } from "./keys.ts";
+import type { IdBlocks } from "./open-blocks.ts";
 import type { LogPosition } from "./symbol-log.ts";
 import type { Table } from "./table.ts";
 import type { Day, Micros16 } from "./timestamp.ts";
@@ -23,8 +24,8 @@ import type { Trade } from "./trade.ts";
 export interface SymbolState {
   readonly symbol: string;
   readonly position: LogPosition;
-  /** By partition key; a block that was read and is empty is there too. */
-  readonly blocks: ReadonlyMap<string, IdBlock>;
+  /** Those that were open or read; one that was read and is empty is there too. */
+  readonly blocks: IdBlocks;
   /** Days that were read; undefined: no trades yet. */
   readonly days: ReadonlyMap<Day, DayTotals | undefined>;
 }
@@ -34,7 +35,7 @@ export function timeOfIdentity(state: SymbolState, identity: Identity): Micros16
   return state.blocks.get(idBlockKey(identity).pk)?.get(placeInBlock(identity.trade_id));
 }
 
-/** Reads what is still missing to record these trades. */
+/** Reads what is still missing to record these trades: nothing, where there has been no commit. */
 export async function readFor(
   table: Table,
   state: SymbolState,
@@ -51,7 +52,8 @@ export async function readFor(
     blocks.set(key.pk, blocks.get(key.pk) ?? new Map());
     days.set(day, days.get(day));
   }
-  for (const item of missing.length === 0 ? [] : await table.batchGet(missing)) {
+  const isNew = state.position.version === 0;
+  for (const item of isNew ? [] : await table.batchGet(missing)) {
     const pk = text(item["pk"]);
     if (pk === daysPartition(state.symbol)) days.set(text(item["sk"]), fromDayItem(item));
     else blocks.set(pk, decodeIdBlock(item["b"]?.B ?? new Uint8Array()));

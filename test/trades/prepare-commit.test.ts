@@ -12,7 +12,7 @@ import { tradeOf } from "../support/trades.ts";
 const SYMBOL = "BTCUSDT";
 const EMPTY: SymbolState = {
   symbol: SYMBOL,
-  position: { version: 0, tokens: ["old"], totals: undefined },
+  position: { version: 0, tokens: ["old"], totals: undefined, openBlocks: new Map() },
   blocks: new Map(),
   days: new Map(),
 };
@@ -56,14 +56,14 @@ describe("a commit", () => {
   it("writes each trade, its id, its day and the symbol, each item once", async () => {
     await fc.assert(
       fc.asyncProperty(newTrades, async (trades) => {
-        const { journal } = await prepareCommit(EMPTY, trades, options);
+        const { journal, next } = await prepareCommit(EMPTY, trades, options);
         const keys = itemsOf(journal).map((item) => `${text(item, "pk")} ${text(item, "sk")}`);
         expect(new Set(keys).size).toBe(keys.length);
         const recorded = journal.immutable.filter(isTrade).map(fromTradeItem);
         expect(recorded).toEqual(
           trades.map((trade, at) => ({ ...trade, platform_sequence: String(at + 1) })),
         );
-        expect(idsOf(journal)).toEqual(timesOf(trades));
+        expect(idsOf([journal], next)).toEqual(timesOf(trades));
         const days = new Set(trades.map(dayOfTrade));
         expect(new Set(journal.days.map((item) => text(item, "sk")))).toEqual(days);
         expect(journal.symbol["n"]).toEqual({ N: String(trades.length) });
@@ -75,16 +75,18 @@ describe("a commit", () => {
     await fc.assert(
       fc.asyncProperty(newTrades, fc.nat(1_000), async (trades, version) => {
         const state = { ...EMPTY, position: { ...EMPTY.position, version } };
-        const { journal } = await prepareCommit(state, trades, options);
+        const { journal, next } = await prepareCommit(state, trades, options);
         const { immutable, blocks, days, symbol } = journal;
         for (const item of [...blocks, ...days, symbol])
           expect(versionOf(item)).toBe(String(version + 1));
         for (const item of immutable) expect(versionOf(item)).toBeUndefined();
         // Ids that share a block are never among what can't change.
         const counted = trades.filter(({ trade_id }) => isCounted(trade_id)).map(idBlockKey);
-        expect(blocks.map((item) => text(item, "pk")).sort()).toEqual(
-          [...new Set(counted.map(({ pk }) => pk))].sort(),
-        );
+        const shared = [
+          ...blocks.map((item) => text(item, "pk")),
+          ...next.position.openBlocks.keys(),
+        ];
+        expect(shared.sort()).toEqual([...new Set(counted.map(({ pk }) => pk))].sort());
       }),
     );
   });
@@ -99,7 +101,9 @@ describe("a commit", () => {
         const second = await prepareCommit(first.next, trades.slice(at), options);
         expect(second.next.blocks).toEqual(whole.next.blocks);
         expect(second.next.days).toEqual(whole.next.days);
-        expect(second.next.position).toEqual({ ...whole.next.position, version: 2 });
+        const { openBlocks } = second.next.position;
+        expect(second.next.position).toEqual({ ...whole.next.position, version: 2, openBlocks });
+        expect(idsOf([first.journal, second.journal], second.next)).toEqual(timesOf(trades));
         const sequences = (journal: Journal) =>
           journal.immutable.filter(isTrade).map((item) => item["n"]?.N);
         expect([...sequences(first.journal), ...sequences(second.journal)]).toEqual(
@@ -140,13 +144,15 @@ describe("a commit", () => {
   });
 });
 
-/** Each identity's time, as the journal's blocks of ids have it. */
-function idsOf({ immutable, blocks }: Journal): Map<string, string> {
-  const ids = new Map<string, string>();
-  for (const item of [...immutable.filter((one) => !isTrade(one)), ...blocks])
-    for (const [place, time] of decodeIdBlock(item["b"]?.B ?? new Uint8Array()))
-      ids.set(`${text(item, "pk")} ${place}`, time);
-  return ids;
+/** Each identity's time, as its block has it: in the head, or as the last journal wrote it. */
+function idsOf(journals: readonly Journal[], { position }: SymbolState): Map<string, string> {
+  const written = journals
+    .flatMap(({ immutable, blocks }) => [...immutable.filter((one) => !isTrade(one)), ...blocks])
+    .map((item) => [text(item, "pk"), decodeIdBlock(item["b"]?.B ?? new Uint8Array())] as const);
+  const blocks = [...new Map([...written, ...position.openBlocks])];
+  return new Map(
+    blocks.flatMap(([pk, block]) => [...block].map(([place, time]) => [`${pk} ${place}`, time])),
+  );
 }
 
 function timesOf(trades: readonly Trade[]): Map<string, string> {

@@ -44,16 +44,22 @@ function openProxied() {
 function commitsOf(symbol: string): number[] {
   return proxy.requests.flatMap(({ headers, body }) => {
     if (!String(headers["x-amz-target"]).endsWith("PutItem")) return [];
-    const { Item } = JSON.parse(body.toString()) as {
-      Item: Record<string, Record<string, string>>;
-    };
-    if (Item["pk"]?.["S"] !== `W#${symbol}`) return [];
-    const sizes = Object.entries(Item).map(([name, value]) => {
-      const [[type, text] = ["", ""]] = Object.entries(value);
-      return name.length + Buffer.from(text, type === "B" ? "base64" : "utf8").length;
-    });
-    return [sizes.reduce((sum, size) => sum + size, 0)];
+    const { Item } = JSON.parse(body.toString()) as { Item: Attributes };
+    return Item["pk"]?.["S"] === `W#${symbol}` ? [sizeOf(Item)] : [];
   });
+}
+
+/** An item, or an attribute that is a map. */
+interface Attributes {
+  readonly [name: string]: Readonly<Record<string, string | Attributes>>;
+}
+
+function sizeOf(attributes: Attributes): number {
+  return Object.entries(attributes).reduce((sum, [name, value]) => {
+    const [[type, content] = ["", ""]] = Object.entries(value);
+    if (typeof content !== "string") return sum + name.length + sizeOf(content);
+    return sum + name.length + Buffer.byteLength(content, type === "B" ? "base64" : "utf8");
+  }, 0);
 }
 
 describe("a large batch of one symbol", () => {
@@ -97,6 +103,28 @@ describe("a large batch of one symbol", () => {
   });
 });
 
+describe("a batch of many symbols", () => {
+  it("costs each three requests of its own, whatever exchanges and however often it has had some", async () => {
+    const symbols = Array.from({ length: 20 }, freshSymbol);
+    const batchFrom = (firstId: number) =>
+      symbols.flatMap((symbol) =>
+        ["BINANCE", "COINBASE"].flatMap((exchange) =>
+          tradeRun({ symbol, count: 5, firstId }).map((trade) => ({ ...trade, exchange })),
+        ),
+      );
+    const store = openStore({ client: openProxied() });
+    const putsOf = async (trades: readonly Trade[]) => {
+      const before = proxy.requests.length;
+      expect(await store.recordTrades(trades)).toMatchObject({ recorded: trades.length });
+      const targets = proxy.requests.slice(before).map(({ headers }) => headers["x-amz-target"]);
+      return targets.filter((target) => String(target).endsWith(".PutItem")).length;
+    };
+    // The head, the day and the symbol; the first batch may have entered the day in the feed.
+    expect(await putsOf(batchFrom(0))).toBeLessThanOrEqual(symbols.length * 3 + 1);
+    expect(await putsOf(batchFrom(5))).toBe(symbols.length * 3);
+  });
+});
+
 describe("a batch interrupted at any one of its requests", () => {
   const refused: Fault = {
     type: "status",
@@ -125,9 +153,9 @@ describe("a batch interrupted at any one of its requests", () => {
         await faulty.close();
       });
       do {
-        // Three days, two blocks of ids, an id that is no counter's, a trade from the batch before.
+        // Three days, an id that is no counter's, a trade from the batch before, a block of ids to close.
         const symbol = freshSymbol();
-        const run = tradeRun({ symbol, count: 30, stepMs: 4_000_000, firstId: 240 });
+        const run = tradeRun({ symbol, count: 30, stepMs: 4_000_000, firstId: 254 });
         const named = tradeOf({ symbol, trade_id: "x-1", timestamp: "2021-01-07T23:00:00Z" });
         const trades = [...run, named];
         const batch = trades.slice(2);
@@ -139,7 +167,7 @@ describe("a batch interrupted at any one of its requests", () => {
         await openStore().recordTrades(batch);
         // What comes in late does so after the batch came again, and another finds it.
         await faulty.settled();
-        expect(await openStore().recordTrades(batch)).toMatchObject({ duplicates: batch.length });
+        expect(await openStore().recordTrades(trades)).toMatchObject({ duplicates: trades.length });
         await expectStored(openStore(), symbol, trades);
         position += 1;
       } while (met >= position);

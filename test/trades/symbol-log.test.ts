@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { encodeJournal, type Journal } from "../../lib/trades/journal.ts";
+import { idBlockKey, placeInBlock, timeOf } from "../../lib/trades/keys.ts";
 import { prepareCommit } from "../../lib/trades/prepare-commit.ts";
 import { applyJournal, commitJournal, readPosition } from "../../lib/trades/symbol-log.ts";
 import { readFor, type SymbolState } from "../../lib/trades/symbol-state.ts";
@@ -27,18 +28,19 @@ const oneShard = { shardsOf: () => Promise.resolve(1) };
 /** A commit of these trades on top of what is stored now; not yet committed. */
 async function prepare(table: Table, symbol: string, trades: readonly Trade[]) {
   const position = await readPosition(table, symbol, noPause);
-  const empty: SymbolState = { symbol, position, blocks: new Map(), days: new Map() };
+  const empty: SymbolState = { symbol, position, blocks: position.openBlocks, days: new Map() };
   const state = await readFor(table, empty, trades);
   const options = { recentDays: oneShard, shards: 1, ttlDays: 0 };
-  const { journal } = await prepareCommit(state, trades, options);
-  return { position, journal, encoded: await encodeJournal(journal) };
+  const { journal, next } = await prepareCommit(state, trades, options);
+  const { openBlocks } = next.position;
+  const encoded = await encodeJournal(journal);
+  return { journal, toCommit: { symbol, position, openBlocks, journal: encoded } };
 }
 
 /** Commits, and stops before anything of it is applied. */
 async function commitOnly(symbol: string, trades: readonly Trade[], table = openLog()) {
-  const { position, journal, encoded } = await prepare(table, symbol, trades);
-  const commit = await commitJournal(table, { symbol, position, journal: encoded });
-  return { ...commit, position, journal };
+  const { journal, toCommit } = await prepare(table, symbol, trades);
+  return { ...(await commitJournal(table, toCommit)), journal };
 }
 
 async function commitAndApply(symbol: string, trades: readonly Trade[]): Promise<Journal> {
@@ -54,6 +56,7 @@ describe("where a log stands", () => {
       version: 0,
       tokens: [],
       totals: undefined,
+      openBlocks: new Map(),
     });
   });
 
@@ -62,9 +65,11 @@ describe("where a log stands", () => {
     const run = tradeRun({ symbol, count: 6 });
     await commitAndApply(symbol, run.slice(0, 4));
     await commitAndApply(symbol, run.slice(4));
-    const { version, tokens, totals } = await readPosition(openLog(), symbol, noPause);
+    const { version, tokens, totals, openBlocks } = await readPosition(openLog(), symbol, noPause);
     expect({ version, tokens: tokens.length }).toEqual({ version: 2, tokens: 2 });
     expect(totals).toMatchObject({ count: 6, exchanges: ["BINANCE"] });
+    const block = new Map(run.map((trade) => [placeInBlock(trade.trade_id), timeOf(trade)]));
+    expect(openBlocks).toEqual(new Map([[idBlockKey(run[0]!).pk, block]]));
   });
 
   it("leaves a commit to its own writer for a while, then applies it", async () => {
@@ -111,11 +116,9 @@ describe("a commit", () => {
     const [mine, theirs] = await Promise.all(
       [run.slice(0, 3), run.slice(3)].map((trades) => prepare(openLog(), symbol, trades)),
     );
-    const commit = ({ position, encoded }: NonNullable<typeof mine>) =>
-      commitJournal(openLog(), { symbol, position, journal: encoded });
-    expect((await commit(theirs!)).isCommitted).toBe(true);
+    expect((await commitJournal(openLog(), theirs!.toCommit)).isCommitted).toBe(true);
     await applyJournal(openLog(), theirs!.journal);
-    expect((await commit(mine!)).isCommitted).toBe(false);
+    expect((await commitJournal(openLog(), mine!.toCommit)).isCommitted).toBe(false);
     await expectStored(openTestStore(database), symbol, run.slice(3));
   });
 
@@ -135,7 +138,7 @@ describe("a commit", () => {
       client.destroy();
       await proxy.close();
     });
-    const { position, journal, encoded } = await prepare(openLog(client), symbol, run.slice(0, 2));
+    const { journal, toCommit } = await prepare(openLog(client), symbol, run.slice(0, 2));
     proxy.inject({ type: "reset-after" });
     const underWay = Promise.withResolvers<void>();
     let tries = 0;
@@ -153,7 +156,7 @@ describe("a commit", () => {
       },
       { step: "finalizeRequest", priority: "low" },
     );
-    const commit = await commitJournal(openLog(client), { symbol, position, journal: encoded });
+    const commit = await commitJournal(openLog(client), toCommit);
     await underWay.promise;
     expect(commit.isCommitted).toBe(isKnown);
     const store = openTestStore(database);
@@ -168,8 +171,11 @@ describe("applying journals", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(steps, { minLength: 4, maxLength: 4 }), async (lateOnes) => {
         const symbol = freshSymbol();
-        // Each commit adds to the same two days and the same block of ids.
-        const run = tradeRun({ symbol, count: 16, stepMs: 8_000_000 });
+        // Each commit adds to the same two days, and closes the block of ids that the last one opened.
+        const run = tradeRun({ symbol, count: 16, stepMs: 8_000_000 }).map((trade, index) => ({
+          ...trade,
+          trade_id: String(index + (index % 2) * 512),
+        }));
         const journals: Journal[] = [];
         for (const [at, late] of lateOnes.entries()) {
           const ofCommit = run.filter((_, index) => index % 4 === at);
