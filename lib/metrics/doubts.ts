@@ -99,11 +99,12 @@ export function createDoubts(options: DoubtsOptions): Doubts {
     },
     async settle(send) {
       forgetOld();
-      if (parked === undefined) return true;
-      const { by, method, families } = parked;
-      const outcome = await send(by, method, families, areFinal(parked));
+      // A process that ends meanwhile asks for what is parked, and may have given it up by then.
+      const words = parked;
+      if (words === undefined) return true;
+      const outcome = await send(words.by, words.method, words.families, areFinal(words));
       if (outcome.outcome === "acknowledged") parked = undefined;
-      else if (isRejection(outcome)) await settleByHalves(parked, send);
+      else if (isRejection(outcome)) await settleByHalves(words, send);
       return parked === undefined;
     },
     async settleRejected(send, isLastChance) {

@@ -5,31 +5,27 @@ import type { Rule } from "../support/simulation/world.ts";
 
 /** Runs of each kind; `.ci/run` asks for many more. */
 const RUNS = Number(process.env["PROTOCOL_RUNS"] ?? 100);
-const MAX_RUNS_WITHOUT_A_RULE = 10_000;
-const TIMEOUT_MS = 600_000;
+/** The rarest, "stale snapshots", is met once in some 4,000. */
+const MAX_RUNS_WITHOUT_A_RULE = 50_000;
+const TIMEOUT_MS = 1_800_000;
 
 type Kind = Partial<SimulationOptions>;
 
 interface Broken {
-  /** Shows the run again: `PROTOCOL_SEED=… PROTOCOL_RUNS=…`. */
+  /** Shows the run again: `FAST_CHECK_SEED=… PROTOCOL_RUNS=…`. */
   readonly seed: number;
   readonly violations: readonly string[];
 }
 
 /** The first of many random runs that breaks a promise, if any does. */
 async function firstBroken(kind: Kind, runs: number): Promise<Broken | undefined> {
-  const given = process.env["PROTOCOL_SEED"];
   let broken: readonly string[] | undefined;
   const property = fc.asyncProperty(fc.scheduler(), fc.integer(), async (scheduler, seed) => {
     const { violations } = await simulate({ scheduler, seed, ...kind });
     if (violations.length > 0) broken = violations;
     return violations.length === 0;
   });
-  const result = await fc.check(property, {
-    numRuns: runs,
-    endOnFailure: true,
-    ...(given === undefined ? {} : { seed: Number(given) }),
-  });
+  const result = await fc.check(property, { numRuns: runs, endOnFailure: true });
   if (!result.failed) return undefined;
   if (broken === undefined) throw result.errorInstance;
   return { seed: result.seed, violations: broken };

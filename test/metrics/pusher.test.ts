@@ -699,6 +699,31 @@ describe("the last words of a process that ends at once", () => {
     expect(notable()).toEqual([{ type: "uncertain", samples: 1 }]);
   });
 
+  it("leave out what is given up while it is on its way, and refused after that", async () => {
+    const target = createScriptedTarget();
+    let refuse = () => {};
+    const slow: PushTarget = {
+      ...target,
+      put: (...call) =>
+        target.requests.length === 0
+          ? target.put(...call)
+          : new Promise((resolve) => {
+              refuse = () => resolve({ outcome: "refused", status: 400, detail: "inconsistent" });
+            }),
+    };
+    const { record, push, clock, notable, crash } = open([slow]);
+    record("a_total", 2);
+    target.script("lost");
+    await push();
+    clock.pass(LEASE.leaseMs);
+    const pushed = push();
+    clock.pass(LEASE.resendMs + 1);
+    await crash(target);
+    refuse();
+    await pushed;
+    expect(notable()).toContainEqual({ type: "uncertain", samples: 1 });
+  });
+
   it("leave out a family that is rejected, which would take the others with it", async () => {
     const { target, record, push, crash } = openOne();
     for (const counter of COUNTERS) record(counter, 1);

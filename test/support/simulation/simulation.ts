@@ -252,11 +252,14 @@ function createRun(world: World, options: SimulationOptions) {
     else gateway.restore(isRecent ? kept.file : new Map());
   };
 
-  /** Whether a retirement has seen how this clock is set; one runs every minute. */
+  /** Whether a retirement has seen, under each of its URLs, how this clock is set; one runs every minute. */
   const isClockSeen = (gateway: MemoryPushgateway) => {
-    const seen = ledger.base().pushgateways.find(({ url }) => url === gateway.url);
+    const urls = [...places].flatMap(([url, place]) => (place === gateway ? [url] : []));
     const offset = clockOffsets.get(gateway) ?? 0;
-    return Math.abs((seen?.offsetSeconds ?? Infinity) - offset) <= 30;
+    return urls.every((url) => {
+      const seen = ledger.base().pushgateways.find((state) => state.url === url);
+      return Math.abs((seen?.offsetSeconds ?? Infinity) - offset) <= 30;
+    });
   };
   const setClock = (gateway: MemoryPushgateway) => {
     if (!isClockSeen(gateway)) return;
