@@ -19,7 +19,7 @@ Pushgateway, while the network, the processes and the Pushgateway itself fail, a
 
   --environments N   at any time; default 50
   --invocations N    of each way; default 20000
-  --rate N           invocations a second; default 200
+  --rate N           invocations a second; default 100
   --ways WAY,...     of ${Object.keys(WAYS).join(", ")}; default all
   --seed TEXT        default: the time
   --help
@@ -59,7 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
       max: 1e6,
       fallback: 20_000,
     }),
-    perSecond: numberOption("rate", values.rate, { min: 1, max: 2_000, fallback: 200 }),
+    perSecond: numberOption("rate", values.rate, { min: 1, max: 2_000, fallback: 100 }),
   };
   const ways = parseWays(values.ways);
   const pushgateway = findPushgateway();

@@ -16,9 +16,10 @@ import { bundleFunction } from "./bundle-function.ts";
 import { watchPage, type PageReport } from "./page-watch.ts";
 import { FUNCTION_TIMEOUT_MS, makePlan, type PlanOptions } from "./plan.ts";
 import { startStack, WINDOWS, type Stack } from "./stack.ts";
-import { readSums, totalOf } from "./sums.ts";
+import { addUp, readSums, sumsOf, totalOf, type Sums } from "./sums.ts";
 import { readTruth } from "./truth.ts";
 import { compare, judge, type Verdict } from "./verdict.ts";
+import { FAMILIES } from "./work.ts";
 
 /** This project's way, and how people push from Lambda without it. */
 export const WAYS = {
@@ -80,6 +81,8 @@ const SHUTDOWNS_AT_ONCE = 2;
 const UNCERTAIN = "metrics_uncertain_total";
 /** Numbers of the invocations that wake everyone, behind those of any plan. */
 const WAKING = [10_000_000, 20_000_000] as const;
+const WAKING_STEP = 10_000;
+const MAX_WAKES = 10;
 
 /** Runs one way, from nothing to the reckoning. */
 export async function runWay(way: Way, options: RunOptions): Promise<WayReport> {
@@ -116,11 +119,11 @@ export async function runWay(way: Way, options: RunOptions): Promise<WayReport> 
     if (isExact) {
       // Nobody pushes for so long that every group is retired; then everyone goes on.
       await delay((WINDOWS.retireAfterSeconds + GRACE_SECONDS) * 1_000);
-      await wakeAll(lambda, WAKING[1]);
+      await wakeUntilTaken(lambda, stack, truthFolder);
     }
     const groups = countGroups(await stack.readPushgateway());
     const living = lambda.environments;
-    const peaceful = new Set(living.map(({ id, pid }) => `${id}-${pid}`));
+    const peaceful = new Set(living.map(processOf));
     await shutDownAll(lambda);
     if (isExact) await untilRetired(stack);
     const truth = readTruth(truthFolder);
@@ -170,6 +173,35 @@ async function shutDownAll(lambda: LambdaFunction): Promise<void> {
     for (const environment of remaining) await lambda.shutdownEnvironment(environment);
   };
   await Promise.all(Array.from({ length: SHUTDOWNS_AT_ONCE }, work));
+}
+
+/**
+ * Invokes every environment in peace until all that they recorded has been taken, and each has one
+ * group: where the machine is slow, a push in peace may go unanswered as well.
+ */
+async function wakeUntilTaken(
+  lambda: LambdaFunction,
+  stack: Stack,
+  truthFolder: string,
+): Promise<void> {
+  for (let wake = 0; wake < MAX_WAKES; wake += 1) {
+    if (wake > 0) await delay(GRACE_SECONDS * 1_000);
+    await wakeAll(lambda, WAKING[1] + wake * WAKING_STEP);
+    const living = new Set(lambda.environments.map(processOf));
+    const isOneEach = countGroups(await stack.readPushgateway()) <= living.size;
+    const parts = [...readTruth(truthFolder)].filter(([process]) => living.has(process));
+    const recorded = parts.map(([process, own]) => sumsOf(process, own));
+    const taken = stack.delivered.groups().filter(({ process = "" }) => living.has(process));
+    if (isOneEach && ordersOf(recorded) === ordersOf(taken.map(({ sums }) => sums))) return;
+  }
+}
+
+function ordersOf(sums: readonly Sums[]): number {
+  return totalOf(addUp(sums), FAMILIES.process);
+}
+
+function processOf({ id, pid }: ExecutionEnvironment): string {
+  return `${id}-${pid}`;
 }
 
 /** Waits until no group of the function is left, or so long that none should be. */
