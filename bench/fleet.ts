@@ -4,10 +4,14 @@
 
 import { randomUUID } from "node:crypto";
 import type { LabelSet } from "../lib/metrics/family.ts";
-import { formatPayload } from "../lib/metrics/payload.ts";
-import { openPushgateway } from "../lib/metrics/pushgateway.ts";
-import { formatHeader, formatHistogramSeries, formatSeries } from "../lib/metrics/sample-lines.ts";
-import type { FormattedFamily } from "../lib/metrics/totals.ts";
+import { formatPayload } from "../lib/metrics/push/payload.ts";
+import { openPushgateway } from "../lib/metrics/read/pushgateway.ts";
+import {
+  formatHeader,
+  formatHistogramSeries,
+  formatSeries,
+} from "../lib/metrics/push/sample-lines.ts";
+import type { FormattedFamily } from "../lib/metrics/push/totals.ts";
 import { pushgatewayKinds, type PushgatewayKind } from "../test/support/pushgateway.ts";
 
 /** What each environment of a fleet has: 90 samples in all, either way. */

@@ -37,7 +37,7 @@ const MAX_P50_RATIO = 1.1;
 const MAX_P99_RATIO = 1.25;
 
 const WITHOUT_METRICS = { "lib/measured.ts": "bench/unmeasured.ts" };
-const BEFORE_RETURN = { "lib/metrics/lambda-extension.ts": "bench/no-extension.ts" };
+const BEFORE_RETURN = { "lib/metrics/flush/lambda-extension.ts": "bench/no-extension.ts" };
 const EMPTY = `
   import { measured } from "./lib/measured.ts";
   export const handler = await measured("empty", async () => "done");

@@ -1,5 +1,5 @@
 /**
- * Stands for `lib/metrics/lambda-extension.ts` in a bundle whose metrics leave before the response, as
+ * Stands for `lib/metrics/flush/lambda-extension.ts` in a bundle whose metrics leave before the response, as
  * they do without an extension, for benches that ask what that costs.
  */
 

@@ -9,14 +9,14 @@
  *   node bench/page-reader.ts MODE URL
  */
 
-import { formatPage } from "../lib/metrics/exposition.ts";
-import { DEFAULT_WINDOWS } from "../lib/metrics/ledger.ts";
-import { openConnection } from "../lib/metrics/pushgateway-connection.ts";
-import { openPushgateway } from "../lib/metrics/pushgateway.ts";
-import { jsonGroups } from "../lib/metrics/read-groups-json.ts";
-import { protobufGroups } from "../lib/metrics/read-groups-protobuf.ts";
-import { readSnapshot, type GroupFormat } from "../lib/metrics/read-groups.ts";
-import { scrape } from "../lib/metrics/scrape.ts";
+import { formatPage } from "../lib/metrics/page/exposition.ts";
+import { DEFAULT_WINDOWS } from "../lib/metrics/retire/ledger.ts";
+import { openConnection } from "../lib/metrics/push/pushgateway-connection.ts";
+import { openPushgateway } from "../lib/metrics/read/pushgateway.ts";
+import { jsonGroups } from "../lib/metrics/read/read-groups-json.ts";
+import { protobufGroups } from "../lib/metrics/read/read-groups-protobuf.ts";
+import { readSnapshot, type GroupFormat } from "../lib/metrics/read/read-groups.ts";
+import { scrape } from "../lib/metrics/page/scrape.ts";
 import { createMemoryLedger } from "../test/support/memory-ledger.ts";
 import { SERVICE } from "./fleet.ts";
 

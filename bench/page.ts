@@ -1,7 +1,7 @@
 /**
  * How long the aggregated page takes over 5,000 environments, beside the Pushgateway's own text page of
  * them, for two shapes; and the two forms in which groups can be read, which decides where each is
- * asked for (`lib/metrics/read-groups-choice.ts`). Each reader is a process of its own with the memory
+ * asked for (`lib/metrics/read/read-groups-choice.ts`). Each reader is a process of its own with the memory
  * that Lambda would give a function of 256 MB.
  *
  *   node bench/page.ts [--environments 5000] [--runs 5]

@@ -9,7 +9,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LabelSet } from "../lib/metrics/family.ts";
-import { openPushgateway } from "../lib/metrics/pushgateway.ts";
+import { openPushgateway } from "../lib/metrics/read/pushgateway.ts";
 import { numberOption, parseOptions, runCommand, UsageError } from "../local/options.ts";
 import { interleave, load, machine, median, report, round, type Finding } from "./figures.ts";
 import { makePayload, newFleet, pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";

@@ -14,13 +14,13 @@ import {
   Registry,
   type MetricObject,
 } from "prom-client";
-import { COMMON_METRICS } from "../lib/metrics/catalogue.ts";
+import { COMMON_METRICS } from "../lib/metrics/record/catalogue.ts";
 import type { MetricDefinition } from "../lib/metrics/definition.ts";
-import { createDefinitions } from "../lib/metrics/definitions.ts";
+import { createDefinitions } from "../lib/metrics/record/definitions.ts";
 import type { LabelSet } from "../lib/metrics/family.ts";
-import { createMetricsClient } from "../lib/metrics/metrics-client.ts";
-import { formatPayload } from "../lib/metrics/payload.ts";
-import { createTotals } from "../lib/metrics/totals.ts";
+import { createMetricsClient } from "../lib/metrics/record/metrics-client.ts";
+import { formatPayload } from "../lib/metrics/push/payload.ts";
+import { createTotals } from "../lib/metrics/push/totals.ts";
 import { interleave, load, machine, median, ratio, report, type Finding } from "./figures.ts";
 
 const RUNS = 7;

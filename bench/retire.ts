@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { numberOption, parseOptions, runCommand } from "../local/options.ts";
 import type { LabelSet } from "../lib/metrics/family.ts";
-import { openPushgateway } from "../lib/metrics/pushgateway.ts";
+import { openPushgateway } from "../lib/metrics/read/pushgateway.ts";
 import { startTestDynamoDB } from "../test/support/dynamodb.ts";
 import { load, machine, report, type Finding } from "./figures.ts";
 import { newFleet, pushFleet, realPushgateway, SHAPES, type Shape } from "./fleet.ts";

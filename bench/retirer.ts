@@ -6,10 +6,10 @@
  */
 
 import { createLog } from "../lib/log.ts";
-import { openDynamoDbLedger } from "../lib/metrics/dynamodb-ledger.ts";
-import type { Windows } from "../lib/metrics/ledger.ts";
-import { openPushgateway } from "../lib/metrics/pushgateway.ts";
-import { retire, type Retirement } from "../lib/metrics/retire.ts";
+import { openDynamoDbLedger } from "../lib/metrics/retire/dynamodb-ledger.ts";
+import type { Windows } from "../lib/metrics/retire/ledger.ts";
+import { openPushgateway } from "../lib/metrics/read/pushgateway.ts";
+import { retire, type Retirement } from "../lib/metrics/retire/retire.ts";
 import { openTestClient } from "../test/support/dynamodb.ts";
 import { SERVICE } from "./fleet.ts";
 

@@ -4,7 +4,7 @@
 
 import type { Context } from "aws-lambda";
 import type { MeasuredHandler } from "../lib/measured.ts";
-import type { MetricsClient } from "../lib/metrics/metrics-client.ts";
+import type { MetricsClient } from "../lib/metrics/record/metrics-client.ts";
 
 const NO_METRICS: MetricsClient = {
   increment() {},

@@ -3,7 +3,7 @@
  */
 
 import { openAggregation } from "../lib/aggregation.ts";
-import { retire } from "../lib/metrics/retire.ts";
+import { retire } from "../lib/metrics/retire/retire.ts";
 import { config, scheduledFunction } from "../lib/service.ts";
 
 /** Longest time that reading a Pushgateway or deleting a group may take. */

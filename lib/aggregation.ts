@@ -6,9 +6,9 @@
 import type { Config } from "./config.ts";
 import { openDynamoDb } from "./dynamodb-client.ts";
 import { ServiceError } from "./errors.ts";
-import { openDynamoDbLedger } from "./metrics/dynamodb-ledger.ts";
-import type { Ledger, Windows } from "./metrics/ledger.ts";
-import { openPushgateway, type Pushgateway } from "./metrics/pushgateway.ts";
+import { openDynamoDbLedger } from "./metrics/retire/dynamodb-ledger.ts";
+import type { Ledger, Windows } from "./metrics/retire/ledger.ts";
+import { openPushgateway, type Pushgateway } from "./metrics/read/pushgateway.ts";
 import { windowsFault } from "./windows.ts";
 
 export interface Aggregation {

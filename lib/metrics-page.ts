@@ -7,8 +7,8 @@ import { openAggregation } from "./aggregation.ts";
 import { requireBearer } from "./http/bearer.ts";
 import { text } from "./http/response.ts";
 import type { MetricDefinition } from "./metrics/definition.ts";
-import { CONTENT_TYPES, formatPage, negotiateFormat } from "./metrics/exposition.ts";
-import { scrape } from "./metrics/scrape.ts";
+import { CONTENT_TYPES, formatPage, negotiateFormat } from "./metrics/page/exposition.ts";
+import { scrape } from "./metrics/page/scrape.ts";
 import { apiFunction, config, type ApiHandler } from "./service.ts";
 
 /** API Gateway gives up after 29 seconds. */

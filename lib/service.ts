@@ -10,7 +10,7 @@ import type { HttpResponse } from "./http/response.ts";
 import type { Log } from "./log.ts";
 import { measured } from "./measured.ts";
 import type { LabelSet } from "./metrics/family.ts";
-import type { MetricsClient } from "./metrics/metrics-client.ts";
+import type { MetricsClient } from "./metrics/record/metrics-client.ts";
 import { routesOf, TEMPLATES } from "./routes.ts";
 import { config, log } from "./this-process.ts";
 

@@ -5,7 +5,7 @@
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 import type { LabelSet } from "./metrics/family.ts";
-import type { MetricsClient } from "./metrics/metrics-client.ts";
+import type { MetricsClient } from "./metrics/record/metrics-client.ts";
 import { openTable } from "./trade-queries.ts";
 import { openTradeTopics, producingZeros } from "./trade-topics.ts";
 import {

@@ -4,7 +4,7 @@
 
 import type { Config } from "./config.ts";
 import { openDynamoDb } from "./dynamodb-client.ts";
-import type { MetricsClient } from "./metrics/metrics-client.ts";
+import type { MetricsClient } from "./metrics/record/metrics-client.ts";
 import { openTradeStore, type TradeStore } from "./trades/trade-store.ts";
 
 /** The store's reading calls; what each cost goes into the metrics. */

@@ -5,7 +5,7 @@
 import type { Config } from "./config.ts";
 import { ServiceError } from "./errors.ts";
 import type { LabelSet } from "./metrics/family.ts";
-import type { MetricsClient } from "./metrics/metrics-client.ts";
+import type { MetricsClient } from "./metrics/record/metrics-client.ts";
 import { openKafkaProducer } from "./trades/kafka-producer.ts";
 import { SEND_FAILURES, type TopicProducer } from "./trades/topic-producer.ts";
 import type { TopicRecord } from "./trades/topic-record.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { Config } from "./config.ts";
-import { refuseWindows } from "./metrics/ledger.ts";
+import { refuseWindows } from "./metrics/retire/ledger.ts";
 
 /** What is wrong with the configured times, if anything. */
 export function windowsFault({ metrics }: Pick<Config, "metrics">): string | undefined {

@@ -2,7 +2,11 @@
  * What each route takes and answers, route by route.
  */
 
-import { CONTENT_TYPES, type ExpositionFormat, formatPage } from "../lib/metrics/exposition.ts";
+import {
+  CONTENT_TYPES,
+  type ExpositionFormat,
+  formatPage,
+} from "../lib/metrics/page/exposition.ts";
 import type { MetricFamily } from "../lib/metrics/family.ts";
 import type { Route, ROUTES } from "../lib/routes.ts";
 import { MAX_TRADES } from "../lib/trades/parse-trades.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { COMMON_METRICS } from "../lib/metrics/catalogue.ts";
+import { COMMON_METRICS } from "../lib/metrics/record/catalogue.ts";
 import { TEMPLATES } from "../lib/routes.ts";
 
 const ROOT = join(import.meta.dirname, "..");

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../lib/config.ts";
-import { COMMON_METRICS } from "../lib/metrics/catalogue.ts";
-import { createDefinitions } from "../lib/metrics/definitions.ts";
-import { createMetricsClient, type MetricsClient } from "../lib/metrics/metrics-client.ts";
+import { COMMON_METRICS } from "../lib/metrics/record/catalogue.ts";
+import { createDefinitions } from "../lib/metrics/record/definitions.ts";
+import { createMetricsClient, type MetricsClient } from "../lib/metrics/record/metrics-client.ts";
 import { openTradeTopics, producingZeros } from "../lib/trade-topics.ts";
 import type { TopicRecord } from "../lib/trades/topic-record.ts";
 import type { OwnKafkaBroker } from "./support/kafka/broker.ts";

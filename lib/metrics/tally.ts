@@ -6,7 +6,7 @@
 import { sampleNames } from "./definition.ts";
 import { addValue, exactSum, toStored, type ExactSum, type StoredSum } from "./exact-sum.ts";
 import type { HistogramSample, LabelSet, MetricFamily, MetricType } from "./family.ts";
-import { seriesKey, type PageSeries } from "./page-series.ts";
+import { seriesKey, type PageSeries } from "./page/page-series.ts";
 
 /** A family's totals; a gauge family has none, but takes part in who owns a name. */
 export interface FamilyTally {

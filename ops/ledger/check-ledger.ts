@@ -3,8 +3,8 @@
  */
 
 import type { MetricFamily } from "../../lib/metrics/family.ts";
-import type { Base, Floor, PushgatewayState } from "../../lib/metrics/ledger.ts";
-import { seriesKey } from "../../lib/metrics/page-series.ts";
+import type { Base, Floor, PushgatewayState } from "../../lib/metrics/retire/ledger.ts";
+import { seriesKey } from "../../lib/metrics/page/page-series.ts";
 import type { StoredFamily, StoredSeries } from "../../lib/metrics/tally.ts";
 
 /** Every fault of base and floor; none when all is well. */

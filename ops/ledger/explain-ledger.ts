@@ -2,7 +2,7 @@
  * A ledger in words: what it holds, for which Pushgateways, and what is largest in it.
  */
 
-import type { Base, Floor, PushgatewayState } from "../../lib/metrics/ledger.ts";
+import type { Base, Floor, PushgatewayState } from "../../lib/metrics/retire/ledger.ts";
 import type { StoredFamily } from "../../lib/metrics/tally.ts";
 
 export interface LedgerText {

@@ -5,7 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { loadConfig } from "../../lib/config.ts";
-import { openDynamoDbLedger } from "../../lib/metrics/dynamodb-ledger.ts";
+import { openDynamoDbLedger } from "../../lib/metrics/retire/dynamodb-ledger.ts";
 import { LOCAL_CREDENTIALS } from "../../local/database.ts";
 import { localFolder } from "../../local/folder.ts";
 import { EXIT, parseOptions, runCommand, UsageError } from "../../local/options.ts";

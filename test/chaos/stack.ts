@@ -5,9 +5,9 @@
 
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { createAggregation } from "../../lib/metrics/aggregate.ts";
-import { openDynamoDbLedger } from "../../lib/metrics/dynamodb-ledger.ts";
-import { formatPage } from "../../lib/metrics/exposition.ts";
+import { createAggregation } from "../../lib/metrics/page/aggregate.ts";
+import { openDynamoDbLedger } from "../../lib/metrics/retire/dynamodb-ledger.ts";
+import { formatPage } from "../../lib/metrics/page/exposition.ts";
 import { LOCAL_CREDENTIALS, startDatabase, type Database } from "../../local/database.ts";
 import { localFolder } from "../../local/folder.ts";
 import { startChild, type Child } from "../../local/processes.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { createDefinitions } from "../../lib/metrics/definitions.ts";
-import { createMetricsClient } from "../../lib/metrics/metrics-client.ts";
-import { createTotals } from "../../lib/metrics/totals.ts";
+import { createDefinitions } from "../../lib/metrics/record/definitions.ts";
+import { createMetricsClient } from "../../lib/metrics/record/metrics-client.ts";
+import { createTotals } from "../../lib/metrics/push/totals.ts";
 import { differences, readSums, readSumsByInstance, sumsOf, type RecordedPart } from "./sums.ts";
 import { FAMILIES, recordedBy, SECONDS_BOUNDS } from "./work.ts";
 

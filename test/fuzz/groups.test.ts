@@ -3,9 +3,9 @@
 import fc from "fast-check";
 import { assert, describe, it } from "vitest";
 import type { Group } from "../../lib/metrics/family.ts";
-import { jsonGroups } from "../../lib/metrics/read-groups-json.ts";
-import { protobufGroups } from "../../lib/metrics/read-groups-protobuf.ts";
-import type { GroupFormat } from "../../lib/metrics/read-groups.ts";
+import { jsonGroups } from "../../lib/metrics/read/read-groups-json.ts";
+import { protobufGroups } from "../../lib/metrics/read/read-groups-protobuf.ts";
+import type { GroupFormat } from "../../lib/metrics/read/read-groups.ts";
 import { printProtobuf } from "../../local/pushgateway/print-protobuf.ts";
 import { fuzz, FUZZ_TIMEOUT_MS, FUZZED, inChunks, mutated } from "../support/fuzz.ts";
 import { PAGE_FAMILIES, PAGE_JOB } from "../support/pushgateway-page.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Group } from "../../lib/metrics/family.ts";
-import { openPushgateway } from "../../lib/metrics/pushgateway.ts";
+import { openPushgateway } from "../../lib/metrics/read/pushgateway.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
 import { createFunction, type FunctionOptions } from "../support/lambda/lambda-function.ts";
 import { needsRuntimeClient } from "../support/lambda/needs-runtime-client.ts";

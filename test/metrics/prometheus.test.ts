@@ -9,11 +9,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { findProgram } from "../../local/find-pushgateway.ts";
 import { freePort } from "../../local/ports.ts";
 import { createLog } from "../../lib/log.ts";
-import { openEnvironment, type Environment } from "../../lib/metrics/environment.ts";
-import { CONTENT_TYPES, formatPage, negotiateFormat } from "../../lib/metrics/exposition.ts";
-import { DEFAULT_WINDOWS } from "../../lib/metrics/ledger.ts";
-import { openPushgateway, type Pushgateway } from "../../lib/metrics/pushgateway.ts";
-import { scrape } from "../../lib/metrics/scrape.ts";
+import { openEnvironment, type Environment } from "../../lib/metrics/flush/environment.ts";
+import { CONTENT_TYPES, formatPage, negotiateFormat } from "../../lib/metrics/page/exposition.ts";
+import { DEFAULT_WINDOWS } from "../../lib/metrics/retire/ledger.ts";
+import { openPushgateway, type Pushgateway } from "../../lib/metrics/read/pushgateway.ts";
+import { scrape } from "../../lib/metrics/page/scrape.ts";
 import { createMemoryLedger } from "../support/memory-ledger.ts";
 import { startPushgateway, type TestPushgateway } from "../support/pushgateway.ts";
 

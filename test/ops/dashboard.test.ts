@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { COMMON_METRICS } from "../../lib/metrics/catalogue.ts";
+import { COMMON_METRICS } from "../../lib/metrics/record/catalogue.ts";
 import { makeDashboard } from "../../ops/grafana/dashboard.ts";
 import { panelsOf } from "../support/dashboard.ts";
 

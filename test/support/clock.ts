@@ -2,7 +2,7 @@
  * A clock that a test sets: both of its hands, together or each by itself.
  */
 
-import type { Clock, Moment } from "../../lib/metrics/clock.ts";
+import type { Clock, Moment } from "../../lib/metrics/push/clock.ts";
 
 export interface TestClock {
   readonly now: Clock;

@@ -5,7 +5,7 @@
 
 import fc from "fast-check";
 import type { Group, HistogramSample, LabelSet, MetricFamily } from "../../lib/metrics/family.ts";
-import { CLOSED, PAYLOAD_SAMPLES } from "../../lib/metrics/payload.ts";
+import { CLOSED, PAYLOAD_SAMPLES } from "../../lib/metrics/push/payload.ts";
 
 export interface GroupSketch {
   /** Tells instances apart. Default 1. */

@@ -44,11 +44,11 @@ export async function bundleMeasured(
       loader: "ts",
       contents: `
         import { createLog } from "./lib/log.ts";
-        import { openEnvironment } from "./lib/metrics/environment.ts";
-        import { openFlusher } from "./lib/metrics/flusher.ts";
-        import { openPushgateway } from "./lib/metrics/pushgateway.ts";
-        import { adaptive, everyInvocation } from "./lib/metrics/strategy.ts";
-        import { withMetrics } from "./lib/metrics/with-metrics.ts";
+        import { openEnvironment } from "./lib/metrics/flush/environment.ts";
+        import { openFlusher } from "./lib/metrics/flush/flusher.ts";
+        import { openPushgateway } from "./lib/metrics/read/pushgateway.ts";
+        import { adaptive, everyInvocation } from "./lib/metrics/flush/strategy.ts";
+        import { withMetrics } from "./lib/metrics/flush/with-metrics.ts";
         const environment = openEnvironment({
           service: "measured", stage: "test", component: "fn", version: "1", log: createLog(),
           targets: [openPushgateway({ url: ${JSON.stringify(options.pushgatewayUrl)} })],

@@ -2,7 +2,7 @@
  * A ledger in memory, behind the same interface as the one in DynamoDB.
  */
 
-import type { Base, Floor, Ledger } from "../../lib/metrics/ledger.ts";
+import type { Base, Floor, Ledger } from "../../lib/metrics/retire/ledger.ts";
 
 /** Opens an empty ledger; what it keeps has been through JSON, as a stored one has. */
 export function createMemoryLedger(): Ledger & { readonly base: Base; readonly floor: Floor } {

@@ -4,7 +4,7 @@
  */
 
 import type { LabelSet } from "../../lib/metrics/family.ts";
-import type { PushOutcome, PushTarget } from "../../lib/metrics/push-target.ts";
+import type { PushOutcome, PushTarget } from "../../lib/metrics/push/push-target.ts";
 import { readExposition, sampleLines } from "./exposition.ts";
 
 /**

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readLength } from "../../../lib/metrics/protobuf-cursor.ts";
+import { readLength } from "../../../lib/metrics/read/protobuf-cursor.ts";
 import { printExposition } from "../../../local/pushgateway/print-exposition.ts";
 import { pushgatewayKinds, type TestPushgateway } from "../../support/pushgateway.ts";
 import { expositions } from "./arbitrary-exposition.ts";

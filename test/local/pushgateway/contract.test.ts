@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { LabelSet } from "../../../lib/metrics/family.ts";
-import { groupPath } from "../../../lib/metrics/grouping-key.ts";
+import { groupPath } from "../../../lib/metrics/push/grouping-key.ts";
 import {
   installed,
   pushgatewayKinds,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Base, Floor, PushgatewayState } from "../../../lib/metrics/ledger.ts";
+import type { Base, Floor, PushgatewayState } from "../../../lib/metrics/retire/ledger.ts";
 import type { StoredFamily, StoredSeries } from "../../../lib/metrics/tally.ts";
 import { checkLedger } from "../../../ops/ledger/check-ledger.ts";
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openDynamoDbLedger } from "../../../lib/metrics/dynamodb-ledger.ts";
+import { openDynamoDbLedger } from "../../../lib/metrics/retire/dynamodb-ledger.ts";
 import { startTestDynamoDB, type TestDynamoDB } from "../../support/dynamodb.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 

@@ -4,9 +4,9 @@
  */
 
 import type { LabelSet } from "../../../lib/metrics/family.ts";
-import { CLOSED } from "../../../lib/metrics/payload.ts";
-import type { PushMethod, PushOutcome, PushTarget } from "../../../lib/metrics/push-target.ts";
-import type { LastPush } from "../../../lib/metrics/pusher.ts";
+import { CLOSED } from "../../../lib/metrics/push/payload.ts";
+import type { PushMethod, PushOutcome, PushTarget } from "../../../lib/metrics/push/push-target.ts";
+import type { LastPush } from "../../../lib/metrics/push/pusher.ts";
 import { parsePayload, type MemoryPushgateway } from "../memory-pushgateway.ts";
 import { countsOf, noCounts, raise, sumOf, COUNTED, type Counts } from "./counts.ts";
 import type { Process, World } from "./world.ts";

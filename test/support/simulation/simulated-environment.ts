@@ -2,10 +2,10 @@
  * One execution environment of a simulated run: the real client, totals and pusher.
  */
 
-import { createDefinitions } from "../../../lib/metrics/definitions.ts";
-import { createMetricsClient } from "../../../lib/metrics/metrics-client.ts";
-import { createPusher } from "../../../lib/metrics/pusher.ts";
-import { createTotals, type Totals } from "../../../lib/metrics/totals.ts";
+import { createDefinitions } from "../../../lib/metrics/record/definitions.ts";
+import { createMetricsClient } from "../../../lib/metrics/record/metrics-client.ts";
+import { createPusher } from "../../../lib/metrics/push/pusher.ts";
+import { createTotals, type Totals } from "../../../lib/metrics/push/totals.ts";
 import { COUNTED, noCounts, sumOf, type Counts } from "./counts.ts";
 import { openPushLine, type PushLineOptions, type Truth } from "./pushes.ts";
 import { WINDOWS, type Process, type World } from "./world.ts";

@@ -3,7 +3,7 @@
  */
 
 import { ServiceError } from "../../../lib/errors.ts";
-import type { Base, Ledger } from "../../../lib/metrics/ledger.ts";
+import type { Base, Ledger } from "../../../lib/metrics/retire/ledger.ts";
 import { createMemoryLedger } from "../memory-ledger.ts";
 import type { Process, World } from "./world.ts";
 

@@ -6,8 +6,8 @@
 
 import { createLog } from "../../../lib/log.ts";
 import type { LabelSet, MetricFamily, Snapshot } from "../../../lib/metrics/family.ts";
-import { retire } from "../../../lib/metrics/retire.ts";
-import { scrape } from "../../../lib/metrics/scrape.ts";
+import { retire } from "../../../lib/metrics/retire/retire.ts";
+import { scrape } from "../../../lib/metrics/page/scrape.ts";
 import { createMemoryPushgateway, type MemoryPushgateway } from "../memory-pushgateway.ts";
 import { countsOf, firstLess, flatten, gaugeOf, noCounts, sumOf, type Counts } from "./counts.ts";
 import {

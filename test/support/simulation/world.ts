@@ -3,7 +3,7 @@
  */
 
 import type { Scheduler } from "fast-check";
-import type { Windows } from "../../../lib/metrics/ledger.ts";
+import type { Windows } from "../../../lib/metrics/retire/ledger.ts";
 import { createRandom, type Random } from "./random.ts";
 
 /** A rule of the protocol that a run may leave out, to show that it is needed. */

@@ -1,0 +1,86 @@
+/**
+ * The ledger in a DynamoDB table with the keys `pk` and `sk`: base and floor are one document each.
+ */
+
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { ServiceError } from "../../errors.ts";
+import { openDocument, type Document } from "./dynamodb-document.ts";
+import type { HistogramSample, MetricFamily } from "../family.ts";
+import type { Ledger, PushgatewayState } from "./ledger.ts";
+import type { StoredFamily } from "../tally.ts";
+
+export interface DynamoDbLedgerOptions {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  /** The service: each has a ledger of its own. */
+  readonly service: string;
+}
+
+/** What this code writes; a ledger of a later schema is refused, never guessed at. */
+const SCHEMA = 1;
+
+interface StoredBase {
+  readonly schema: number;
+  readonly totals: readonly StoredFamily[];
+  readonly pushgateways: readonly PushgatewayState[];
+}
+
+interface StoredFloor {
+  readonly schema: number;
+  readonly families: readonly MetricFamily[];
+}
+
+/** Opens the ledger; nothing is read before the first call. */
+export function openDynamoDbLedger({ client, table, service }: DynamoDbLedgerOptions): Ledger {
+  const pk = `LEDGER#${service}`;
+  const base = openDocument<StoredBase>({ client, table, pk, name: "BASE" });
+  const floor = openDocument<StoredFloor>({ client, table, pk, name: "FLOOR" });
+
+  return {
+    async readBase() {
+      const { version, content } = await readKnown(base);
+      return {
+        version,
+        totals: content?.totals ?? [],
+        pushgateways: content?.pushgateways ?? [],
+      };
+    },
+    writeBase: ({ version, totals, pushgateways }) =>
+      base.write(version, { schema: SCHEMA, totals, pushgateways }),
+    async readFloor() {
+      const { version, content } = await readKnown(floor);
+      return { version, families: (content?.families ?? []).map(withInfinity) };
+    },
+    writeFloor: ({ version, families }) =>
+      floor.write(version, { schema: SCHEMA, families: families.map(withoutInfinity) }),
+  };
+}
+
+async function readKnown<T extends { readonly schema: number }>(document: Document<T>) {
+  const read = await document.read();
+  const schema = read.content?.schema ?? SCHEMA;
+  if (schema > SCHEMA) {
+    const detail = `ledger ${document.name}: schema ${schema}, expected at most ${SCHEMA}`;
+    throw new ServiceError("READ_FAILED", detail);
+  }
+  return read;
+}
+
+/** JSON has no `Infinity`; as the last bound it goes without saying. */
+function withoutInfinity(family: MetricFamily): MetricFamily {
+  if (family.type !== "histogram") return family;
+  const samples = family.samples.map((sample) => ({
+    ...sample,
+    buckets: sample.buckets.slice(0, -1),
+  }));
+  return { ...family, samples };
+}
+
+function withInfinity(family: MetricFamily): MetricFamily {
+  if (family.type !== "histogram") return family;
+  const samples = family.samples.map((sample): HistogramSample => ({
+    ...sample,
+    buckets: [...sample.buckets, [Infinity, sample.count]],
+  }));
+  return { ...family, samples };
+}

@@ -1,0 +1,217 @@
+/**
+ * What one run of a retirement is to do: read the groups of every Pushgateway, fold those of the dead
+ * into the base's totals, and name the groups to delete. Nothing is changed yet.
+ */
+
+import type { Log } from "../../log.ts";
+import { isClosed, isOurs, isTorn } from "../page/aggregate.ts";
+import type { Group, LabelSet, Snapshot } from "../family.ts";
+import {
+  furthestFirst,
+  isLive,
+  lastPushSeconds,
+  stateOf,
+  type Base,
+  type PushgatewayState,
+  type Windows,
+} from "./ledger.ts";
+import { createPageSeries, type PageSeries } from "../page/page-series.ts";
+import { PROTOCOL_FAMILIES } from "../push/payload.ts";
+import { advance, isWorthWriting, watchClock, watchVacancy } from "./retirement-horizon.ts";
+import { createTally, type Tally } from "../tally.ts";
+
+/** A Pushgateway as a retirement sees it. */
+export interface RetirablePushgateway {
+  readonly url: string;
+  readGroups(job: string, options: { timeoutMs: number }): Promise<Snapshot>;
+  /** Deletes a group; one that is not there is deleted too. @returns whether it was accepted. */
+  remove(key: LabelSet, options: { timeoutMs: number }): Promise<boolean>;
+}
+
+export interface PlanOptions {
+  readonly service: string;
+  /** The Pushgateways of the configuration. */
+  readonly urls: readonly string[];
+  /** Opens one of them, or one that only the base still knows. */
+  readonly open: (url: string) => RetirablePushgateway;
+  readonly windows: Windows;
+  readonly log: Log;
+  /** Our own clock, for telling when a Pushgateway's was set. */
+  readonly nowMs: () => number;
+  /** Longest time that reading a Pushgateway or deleting a group may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** What is left of the run's time, in milliseconds. */
+  readonly leftMs: () => number;
+}
+
+/** A group to delete, once the base is written. */
+export interface Doomed {
+  readonly pushgateway: RetirablePushgateway;
+  readonly key: LabelSet;
+}
+
+export interface Counts {
+  /** Groups whose sums are in the base now. */
+  readonly folded: number;
+  /** Of the folded, those whose body was cut: what was cut off is lost. */
+  readonly torn: number;
+  /** Groups that counted no more and were still there. */
+  readonly ghosts: number;
+  /** Live groups left. */
+  readonly live: number;
+  /** Groups met again under another URL of their Pushgateway. */
+  readonly duplicates: number;
+  /** Pushgateways that could not be read. */
+  readonly unread: number;
+  /** Pushgateways whose clock was set. */
+  readonly clocksSet: number;
+}
+
+export const NO_COUNTS: Counts = {
+  folded: 0,
+  torn: 0,
+  ghosts: 0,
+  live: 0,
+  duplicates: 0,
+  unread: 0,
+  clocksSet: 0,
+};
+
+export interface Plan {
+  readonly base: Base;
+  /** Whether the base is worth a write. */
+  readonly isChanged: boolean;
+  readonly doomed: readonly Doomed[];
+  readonly counts: Counts;
+}
+
+/** Plans a run on a base. */
+export async function planRetirement(base: Base, options: PlanOptions): Promise<Plan> {
+  const tally = createTally();
+  tally.addStored(base.totals);
+  const met = new Map<string, boolean>();
+  const planned: PlannedPushgateway[] = [];
+  // One after the other: each snapshot is large, and only one should be in memory.
+  for (const url of furthestFirst(base, options.urls)) {
+    planned.push(await planPushgateway({ url, base, tally, met }, options));
+  }
+  const pushgateways = planned.flatMap(({ state }) => (state === undefined ? [] : [state]));
+  const counts = addCounts(planned.map((one) => one.counts));
+  const totals = counts.folded === 0 ? base.totals : tally.toStored();
+  return {
+    base: { version: base.version + 1, totals, pushgateways },
+    isChanged:
+      counts.folded > 0 || isWorthWriting(base.pushgateways, pushgateways, options.windows),
+    doomed: planned.flatMap(({ doomed }) => doomed),
+    counts,
+  };
+}
+
+interface PlannedPushgateway {
+  /** Its state in the next base; `undefined` when it leaves the list. */
+  readonly state: PushgatewayState | undefined;
+  readonly doomed: readonly Doomed[];
+  readonly counts: Counts;
+}
+
+interface RunSoFar {
+  readonly url: string;
+  readonly base: Base;
+  /** Gets the totals of what is folded. */
+  readonly tally: Tally;
+  /** Instances met so far, and whether they are alive: a Pushgateway may have two URLs. */
+  readonly met: Map<string, boolean>;
+}
+
+async function planPushgateway(
+  { url, base, tally, met }: RunSoFar,
+  options: PlanOptions,
+): Promise<PlannedPushgateway> {
+  const { service, windows, log, timeoutMs, leftMs, nowMs } = options;
+  const before = stateOf(base, url);
+  const pushgateway = options.open(url);
+  let snapshot: Snapshot;
+  try {
+    const limitMs = Math.min(timeoutMs, leftMs());
+    snapshot = await pushgateway.readGroups(service, { timeoutMs: limitMs });
+  } catch (error) {
+    log.warn("a Pushgateway could not be read for retirement", { url, error });
+    return { state: before, doomed: [], counts: { ...NO_COUNTS, unread: 1 } };
+  }
+  const { takenAtSeconds } = snapshot;
+  const sighting = { url, takenAtSeconds, nowSeconds: nowMs() / 1_000, windows };
+  const { state, isClockSet } = watchClock(before, sighting);
+  if (isClockSet) log.error("a Pushgateway's clock was set", { url });
+
+  const dead: Record<string, number> = {};
+  const doomed: Doomed[] = [];
+  const pageSeries = createPageSeries();
+  let [folded, torn, ghosts, live, duplicates, oldestLiveSeconds] = [0, 0, 0, 0, 0, Infinity];
+  for await (const group of snapshot.groups) {
+    if (!isOurs(group)) continue;
+    const instance = group.key["instance"] ?? "";
+    const pushedAtSeconds = lastPushSeconds(group);
+    const isMet = met.has(instance);
+    if (isMet) duplicates += 1;
+    else if (!isLive(group, state, base)) ghosts += 1;
+    else if (isFinished(group, takenAtSeconds, state, windows)) {
+      fold(tally, group, pageSeries(group));
+      folded += 1;
+      torn += Number(isTorn(group));
+    } else {
+      live += 1;
+      met.set(instance, true);
+    }
+    if (met.get(instance) === true) {
+      oldestLiveSeconds = Math.min(oldestLiveSeconds, pushedAtSeconds);
+    } else if (!isMet) {
+      met.set(instance, false);
+      dead[instance] = pushedAtSeconds;
+      doomed.push({ pushgateway, key: group.key });
+    }
+  }
+  if (torn > 0) log.error("groups with a cut body were folded", { url, torn });
+  if (duplicates > 0) log.error("a Pushgateway has two URLs", { url, duplicates });
+  const next = advance(state, { takenAtSeconds, dead, oldestLiveSeconds, windows });
+  // What it knows of folded groups may still be needed under its other URL.
+  const isLeft = duplicates === 0 || Object.keys(next.tombstones).length === 0;
+  const isVacant = folded + ghosts + live === 0 && isLeft && !options.urls.includes(url);
+  const watched = watchVacancy(next, { isVacant, takenAtSeconds, windows });
+  const clocksSet = Number(isClockSet);
+  return {
+    state: watched.isLeaving ? undefined : watched.state,
+    doomed,
+    counts: { folded, torn, ghosts, live, duplicates, unread: 0, clocksSet },
+  };
+}
+
+function addCounts(all: readonly Counts[]): Counts {
+  const sum = (count: keyof Counts) => all.reduce((sum, one) => sum + one[count], 0);
+  return {
+    folded: sum("folded"),
+    torn: sum("torn"),
+    ghosts: sum("ghosts"),
+    live: sum("live"),
+    duplicates: sum("duplicates"),
+    unread: sum("unread"),
+    clocksSet: sum("clocksSet"),
+  };
+}
+
+function isFinished(
+  group: Group,
+  takenAtSeconds: number,
+  { heldUntilSeconds }: PushgatewayState,
+  { retireAfterSeconds }: Windows,
+): boolean {
+  if (isClosed(group)) return true;
+  if (takenAtSeconds < heldUntilSeconds) return false;
+  return takenAtSeconds - lastPushSeconds(group) > retireAfterSeconds;
+}
+
+function fold(tally: Tally, group: Group, seriesOf: (own: LabelSet) => PageSeries): void {
+  for (const family of group.families) {
+    if (family.type === "gauge" || PROTOCOL_FAMILIES.has(family.name)) continue;
+    tally.add(family, seriesOf, group.pushedAtSeconds);
+  }
+}

@@ -1,0 +1,392 @@
+import { describe, expect, it } from "vitest";
+import { createLog } from "../../../lib/log.ts";
+import { DEFAULT_WINDOWS } from "../../../lib/metrics/retire/ledger.ts";
+import { retire, type RetireOptions } from "../../../lib/metrics/retire/retire.ts";
+import { scrape } from "../../../lib/metrics/page/scrape.ts";
+import { createMemoryLedger } from "../../support/memory-ledger.ts";
+import {
+  createMemoryPushgateway,
+  type MemoryPushgateway,
+} from "../../support/memory-pushgateway.ts";
+
+const START = 1_700_000_000;
+const MINUTE = 60;
+const WINDOW = DEFAULT_WINDOWS.retireAfterSeconds;
+
+/** Pushgateways, a ledger and a clock for each, which the test sets. */
+function createWorld(names: readonly string[] = ["a"]) {
+  const ourClock = { seconds: START };
+  const offsets = new Map<string, number>();
+  const urls = names.map((name) => `http://${name}`);
+  const gateways = new Map<string, MemoryPushgateway>();
+  const unreadable = new Set<string>();
+  const undeletable = new Set<string>();
+  for (const url of urls) {
+    const clock = () => ourClock.seconds + (offsets.get(url) ?? 0);
+    gateways.set(url, createMemoryPushgateway(url, clock));
+  }
+  const ledger = createMemoryLedger();
+  const gateway = (url = "http://a") => gateways.get(url) as MemoryPushgateway;
+  const open = (url: string) => ({
+    url,
+    readGroups: () =>
+      unreadable.has(url)
+        ? Promise.reject(new Error("unreadable"))
+        : Promise.resolve(gateway(url).snapshot()),
+    remove(key: Record<string, string>) {
+      if (undeletable.has(url)) return Promise.resolve(false);
+      gateway(url).remove(key);
+      return Promise.resolve(true);
+    },
+  });
+  const common = { service: "s", ledger, open, windows: DEFAULT_WINDOWS, timeoutMs: 1_000 };
+  const log = createLog({ level: "silent" });
+  const nowMs = () => ourClock.seconds * 1_000;
+  return {
+    ledger,
+    gateway,
+    /** Lists a Pushgateway under a second URL. */
+    alias(url: string, of = "http://a") {
+      urls.push(url);
+      gateways.set(url, gateway(of));
+    },
+    unreadable,
+    undeletable,
+    wait: (seconds: number) => (ourClock.seconds += seconds),
+    setClock: (url: string, offset: number) => offsets.set(url, offset),
+    push(
+      number: number,
+      value: number,
+      { url = "http://a", isClosed = false, isTorn = false, key = {} } = {},
+    ) {
+      const body = `# HELP orders_total o\n# TYPE orders_total counter\norders_total ${value}\n# HELP level l\n# TYPE level gauge\nlevel 5\n# HELP metrics_closed c\n# TYPE metrics_closed gauge\nmetrics_closed ${isClosed ? 1 : 0}\n# HELP metrics_payload_samples p\n# TYPE metrics_payload_samples gauge\nmetrics_payload_samples 3\n`;
+      const arrived = isTorn ? body.slice(0, body.indexOf("# HELP level")) : body;
+      gateway(url).apply(
+        "put",
+        { job: "s", component: "c", instance: instance(number), ...key },
+        arrived,
+      );
+    },
+    retire: (options: Partial<RetireOptions> = {}) =>
+      retire({ ...common, urls, log, nowMs, ...options }),
+    page: () => scrape({ ...common, urls }),
+    /** @param meanwhile runs between the first snapshot of a scrape and its reading of the base. */
+    async count({ meanwhile = () => Promise.resolve(), windows = DEFAULT_WINDOWS } = {}) {
+      let isFirst = true;
+      const slow = (url: string) => ({
+        async readGroups() {
+          const snapshot = await open(url).readGroups();
+          if (isFirst) {
+            isFirst = false;
+            await meanwhile();
+          }
+          return snapshot;
+        },
+      });
+      const page = await scrape({ ...common, urls, windows, open: slow });
+      const [sample] = page.find(({ name }) => name === "orders_total")?.samples ?? [];
+      return sample !== undefined && "value" in sample ? sample.value : 0;
+    },
+  };
+}
+
+const instance = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+
+describe("retire", () => {
+  it.each([
+    { what: "a closed group at once", silent: 0, isClosed: true, folded: 1 },
+    { what: "a group silent for longer than the window", silent: WINDOW + 1, folded: 1 },
+    { what: "not a group silent for the window", silent: WINDOW, folded: 0 },
+    { what: "not a live group", silent: MINUTE, folded: 0 },
+  ])("folds $what", async ({ silent, isClosed = false, folded }) => {
+    const world = createWorld();
+    await world.retire();
+    world.push(1, 7, { isClosed });
+    world.wait(silent);
+    expect(await world.retire()).toMatchObject({ folded, live: 1 - folded, deleted: folded });
+    expect(world.gateway().size).toBe(1 - folded);
+    expect(await world.count()).toBe(7);
+  });
+
+  it("leaves no group of 10,000 dead environments, and a ledger of one label set (promise 4)", async () => {
+    const world = createWorld();
+    for (let number = 0; number < 10_000; number += 1) world.push(number, 2);
+    world.wait(WINDOW + MINUTE);
+    expect(await world.retire()).toMatchObject({ folded: 10_000, deleted: 10_000, live: 0 });
+    expect(world.gateway().size).toBe(0);
+    expect(world.ledger.base.totals.flatMap(({ series }) => series)).toHaveLength(1);
+    expect(await world.count()).toBe(20_000);
+  });
+
+  it("leaves a ledger, groups and a page that do not grow with the environments that ever lived (promise 4)", async () => {
+    const world = createWorld();
+    const sizes: { ledger: number; groups: number; page: number }[] = [];
+    let lived = 0;
+    for (let hours = 2; hours <= 16; hours *= 2) {
+      while (lived < hours * 60 * 5) {
+        for (let one = 0; one < 5; one += 1)
+          world.push((lived += 1), 1 / lived, { isClosed: true });
+        world.wait(MINUTE);
+        await world.retire();
+      }
+      await world.count();
+      sizes.push({
+        ledger: JSON.stringify([world.ledger.base, world.ledger.floor]).length,
+        groups: world.gateway().size,
+        page: (await world.page()).reduce((all, { samples }) => all + samples.length, 0),
+      });
+    }
+    const [early, ...later] = sizes;
+    for (const { ledger, groups, page } of later) {
+      expect(ledger).toBeLessThan((early?.ledger ?? 0) * 1.02);
+      expect([groups, page]).toEqual([0, early?.page]);
+    }
+  });
+
+  it("stops deleting when its time is over, and the next run goes on", async () => {
+    const world = createWorld();
+    for (let number = 0; number < 100; number += 1) world.push(number, 2, { isClosed: true });
+    expect(await world.retire({ budgetMs: 0 })).toMatchObject({ folded: 100, deleted: 0 });
+    expect(await world.count()).toBe(200);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 100, deleted: 100 });
+    expect(await world.count()).toBe(200);
+  });
+
+  it("folds of a group whose body was cut what is whole, and says so", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isTorn: true });
+    world.wait(WINDOW + MINUTE);
+    expect(await world.retire()).toMatchObject({ folded: 1, torn: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
+  it("forgets the tombstones when nobody can push under their ids any more", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    await world.retire();
+    expect(Object.keys(world.ledger.base.pushgateways[0]?.tombstones ?? {})).toHaveLength(1);
+    world.wait(2 * WINDOW);
+    await world.retire();
+    expect(Object.keys(world.ledger.base.pushgateways[0]?.tombstones ?? {})).toHaveLength(0);
+  });
+
+  it("counts a group once that two overlapping runs both saw", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    world.push(2, 5, { isClosed: true });
+    const runs = await Promise.all([world.retire(), world.retire(), world.retire()]);
+    expect(runs.map(({ folded }) => folded).sort((a, b) => a - b)).toEqual([0, 0, 2]);
+    expect(await world.count()).toBe(12);
+  });
+
+  it("deletes, and does not count, what a former run could not delete", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    world.undeletable.add("http://a");
+    expect(await world.retire()).toMatchObject({ folded: 1, deleted: 0 });
+    expect(await world.count()).toBe(7);
+    world.undeletable.clear();
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, deleted: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
+  it("ignores and deletes groups that a backup brought back", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    const backup = world.gateway().save();
+    await world.retire();
+    world.wait(3 * WINDOW);
+    await world.retire();
+    world.gateway().restore(backup);
+    expect(await world.count()).toBe(7);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, deleted: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
+  it("neither reads, folds nor deletes a group that is not of our form", async () => {
+    const world = createWorld();
+    world.push(1, 7, { key: { instance: "10.0.0.1:9100" }, isClosed: true });
+    world.wait(3 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 0, live: 0 });
+    expect(world.gateway().size).toBe(1);
+    expect(await world.count()).toBe(0);
+  });
+
+  it("lets gauges die with their group", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    await world.retire();
+    expect(world.ledger.base.totals.map(({ name }) => name)).toEqual(["orders_total"]);
+  });
+
+  it("keeps the state of a Pushgateway that can't be read, and goes on with the others", async () => {
+    const world = createWorld(["a", "b"]);
+    world.push(1, 7, { isClosed: true });
+    world.push(2, 5, { url: "http://b", isClosed: true });
+    await world.retire();
+    const before = world.ledger.base.pushgateways.find(({ url }) => url === "http://a");
+    world.unreadable.add("http://a");
+    world.push(3, 1, { url: "http://b", isClosed: true });
+    world.wait(WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 1, unread: 1 });
+    const after = world.ledger.base.pushgateways.find(({ url }) => url === "http://a");
+    expect(after).toEqual(before);
+  });
+
+  it("reads a Pushgateway that left the configuration until it was empty for a window", async () => {
+    const world = createWorld(["a", "b"]);
+    world.push(1, 7, { url: "http://b" });
+    await world.retire();
+    const urls = ["http://a"];
+    await world.retire({ urls });
+    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a", "http://b"]);
+    world.wait(WINDOW + MINUTE);
+    expect(await world.retire({ urls })).toMatchObject({ folded: 1 });
+    await world.retire({ urls });
+    world.wait(WINDOW);
+    // From an environment of the older deployment.
+    world.push(2, 5, { url: "http://b", isClosed: true });
+    expect(await world.retire({ urls })).toMatchObject({ folded: 1, deleted: 1 });
+    await world.retire({ urls });
+    world.wait(WINDOW);
+    await world.retire({ urls });
+    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a", "http://b"]);
+    world.wait(MINUTE);
+    await world.retire({ urls });
+    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a"]);
+    expect(await world.count()).toBe(12);
+  });
+
+  it("counts that window anew where the Pushgateway came back, or its clock was set", async () => {
+    const world = createWorld(["a", "b"]);
+    const urls = ["http://a"];
+    const listed = () => world.ledger.base.pushgateways.map(({ url }) => url);
+    await world.retire();
+    await world.retire({ urls });
+    world.wait(WINDOW);
+    await world.retire();
+    world.wait(MINUTE);
+    await world.retire({ urls });
+    expect(listed()).toEqual(["http://a", "http://b"]);
+    world.wait(WINDOW);
+    world.setClock("http://b", 2 * WINDOW);
+    await world.retire({ urls });
+    expect(listed()).toEqual(["http://a", "http://b"]);
+    world.wait(WINDOW + MINUTE);
+    await world.retire({ urls });
+    expect(listed()).toEqual(["http://a"]);
+  });
+
+  it("folds nothing silent for a window after a Pushgateway's clock was set forward", async () => {
+    const world = createWorld();
+    world.push(1, 7);
+    await world.retire();
+    world.setClock("http://a", 2 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 0, live: 1, clocksSet: 1 });
+    world.push(1, 8);
+    world.wait(WINDOW - MINUTE);
+    expect(await world.retire()).toMatchObject({ folded: 0, live: 1, clocksSet: 0 });
+    expect(await world.count()).toBe(8);
+  });
+
+  it("counts what is pushed after a Pushgateway's clock was set back", async () => {
+    const world = createWorld();
+    await world.retire();
+    world.wait(WINDOW);
+    await world.retire();
+    world.setClock("http://a", -5 * WINDOW);
+    world.push(1, 7);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 0, live: 1, clocksSet: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
+  describe("one Pushgateway under two URLs", () => {
+    it("has its groups folded once, and its horizon past none that is alive", async () => {
+      const world = createWorld();
+      world.alias("http://alias");
+      await world.retire();
+      world.push(1, 7, { isClosed: true });
+      world.push(2, 5);
+      world.push(3, 3);
+      expect(await world.retire()).toMatchObject({ folded: 1, live: 2, deleted: 1, duplicates: 3 });
+      world.wait(WINDOW / 2);
+      world.push(3, 4);
+      world.wait(WINDOW / 2 + MINUTE);
+      expect(await world.retire()).toMatchObject({ folded: 1, live: 1, deleted: 1 });
+      expect(await world.count()).toBe(16);
+      world.wait(WINDOW);
+      expect(await world.retire()).toMatchObject({ folded: 1, live: 0, deleted: 1 });
+      expect(await world.count()).toBe(16);
+      expect(world.gateway().size).toBe(0);
+    });
+
+    it("leaves the list under the one that is no longer configured", async () => {
+      const world = createWorld();
+      world.alias("http://alias");
+      world.push(1, 7);
+      await world.retire();
+      const urls = ["http://alias"];
+      for (let run = 0; run < 8; run += 1) {
+        world.wait(WINDOW / 2);
+        world.push(1, 8 + run);
+        await world.retire({ urls });
+      }
+      expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(urls);
+      expect(await world.count()).toBe(15);
+    });
+  });
+
+  it("takes nothing for folded that was pushed after a clock was set back, however late it runs", async () => {
+    const world = createWorld();
+    await world.retire();
+    world.wait(WINDOW);
+    await world.retire();
+    world.setClock("http://a", -WINDOW - MINUTE);
+    world.push(1, 7);
+    world.wait(2 * WINDOW);
+    expect(await world.retire()).toMatchObject({ ghosts: 0, live: 1, clocksSet: 1 });
+    world.wait(2 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 1, ghosts: 0 });
+    expect(await world.count()).toBe(7);
+  });
+
+  it("counts a group once that could not be deleted before a clock was set back", async () => {
+    const world = createWorld();
+    world.push(1, 7, { isClosed: true });
+    world.undeletable.add("http://a");
+    await world.retire();
+    for (let window = 0; window < 3; window += 1) {
+      world.wait(WINDOW);
+      expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, deleted: 0 });
+    }
+    world.setClock("http://a", -5 * WINDOW);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1, clocksSet: 1 });
+    expect(await world.count()).toBe(7);
+  });
+
+  describe("a scrape that is overtaken between its snapshot and its reading of the base", () => {
+    /** A group pushed long ago, and again meanwhile: alive, but behind the horizon in the snapshot. */
+    const overtake = (world: ReturnType<typeof createWorld>) => async () => {
+      world.wait(WINDOW / 2);
+      world.push(1, 8);
+      world.wait(WINDOW / 2 + MINUTE);
+      world.push(1, 9);
+      await world.retire();
+    };
+
+    it("reads again", async () => {
+      const world = createWorld();
+      world.push(1, 7);
+      await world.retire();
+      expect(await world.count({ meanwhile: overtake(world) })).toBe(9);
+    });
+
+    it("would miss a living group if it did not", async () => {
+      const world = createWorld();
+      world.push(1, 7);
+      await world.retire();
+      const windows = { ...DEFAULT_WINDOWS, retireAfterSeconds: -1e9 };
+      expect(await world.count({ meanwhile: overtake(world), windows })).toBe(0);
+    });
+  });
+});
