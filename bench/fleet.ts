@@ -30,6 +30,7 @@ export const SHAPES: readonly Shape[] = [
 ];
 
 export const SERVICE = "bench";
+export const STAGE = "bench";
 const COUNTER_FAMILIES = 6;
 const PUSHES_AT_ONCE = 8;
 const PUSH_TIMEOUT_MS = 120_000;
@@ -48,7 +49,7 @@ export function newFleet(count: number): LabelSet[] {
   return Array.from({ length: count }, () => ({
     job: SERVICE,
     component: "list-trades",
-    environment: "bench",
+    environment: STAGE,
     instance: randomUUID(),
   }));
 }

@@ -16,7 +16,7 @@ import { retire } from "../lib/metrics/retire/retire.ts";
 import { scrape } from "../lib/metrics/page/scrape.ts";
 import { startTestDynamoDB, type TestDynamoDB } from "../test/support/dynamodb.ts";
 import { load, machine, median, ratio, report, round } from "./figures.ts";
-import { newFleet, pushFleet, realPushgateway, SERVICE, SHAPES } from "./fleet.ts";
+import { newFleet, pushFleet, realPushgateway, SERVICE, SHAPES, STAGE } from "./fleet.ts";
 import { WINDOWS } from "./retirer.ts";
 
 const PAGES_A_ROUND = 15;
@@ -109,7 +109,8 @@ function openService(url: string, { client, table }: TestDynamoDB) {
   const pushgateway = openPushgateway({ url, timeoutMs: TIMEOUT_MS });
   const options = {
     service: SERVICE,
-    ledger: openDynamoDbLedger({ client, table, service: SERVICE }),
+    stage: STAGE,
+    ledger: openDynamoDbLedger({ client, table, service: SERVICE, stage: STAGE }),
     urls: [pushgateway.url],
     open: () => pushgateway,
     windows: WINDOWS,
@@ -139,7 +140,7 @@ async function sizeOfLedger({ client, table }: TestDynamoDB): Promise<number> {
     new QueryCommand({
       TableName: table,
       KeyConditionExpression: "pk = :pk",
-      ExpressionAttributeValues: { ":pk": { S: `LEDGER#${SERVICE}` } },
+      ExpressionAttributeValues: { ":pk": { S: `LEDGER#${SERVICE}#${STAGE}` } },
     }),
   );
   return items

@@ -18,7 +18,7 @@ import { protobufGroups } from "../lib/metrics/read/read-groups-protobuf.ts";
 import { readSnapshot, type GroupFormat } from "../lib/metrics/read/read-groups.ts";
 import { scrape } from "../lib/metrics/page/scrape.ts";
 import { createMemoryLedger } from "../test/support/memory-ledger.ts";
-import { SERVICE } from "./fleet.ts";
+import { SERVICE, STAGE } from "./fleet.ts";
 
 /** What one reading took. */
 export interface Reading {
@@ -69,7 +69,8 @@ async function readText(url: string): Promise<number> {
 function openScrape(url: string): () => Promise<number> {
   const pushgateway = openPushgateway({ url });
   const ledger = createMemoryLedger();
-  const options = { service: SERVICE, ledger, urls: [pushgateway.url], open: () => pushgateway };
+  const deployment = { service: SERVICE, stage: STAGE };
+  const options = { ...deployment, ledger, urls: [pushgateway.url], open: () => pushgateway };
   return async () => {
     const families = await scrape({ ...options, windows: DEFAULT_WINDOWS, timeoutMs: TIMEOUT_MS });
     return formatPage(families, "text").length;

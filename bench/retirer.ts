@@ -11,7 +11,7 @@ import type { Windows } from "../lib/metrics/retire/ledger.ts";
 import { openPushgateway } from "../lib/metrics/read/pushgateway.ts";
 import { retire, type Retirement } from "../lib/metrics/retire/retire.ts";
 import { openTestClient } from "../test/support/dynamodb.ts";
-import { SERVICE } from "./fleet.ts";
+import { SERVICE, STAGE } from "./fleet.ts";
 
 /** What one run took. */
 export interface Run extends Retirement {
@@ -41,7 +41,8 @@ function serve([url = "", endpoint = "", table = ""]: readonly string[]): void {
   const pushgateway = openPushgateway({ url });
   const options = {
     service: SERVICE,
-    ledger: openDynamoDbLedger({ client, table, service: SERVICE }),
+    stage: STAGE,
+    ledger: openDynamoDbLedger({ client, table, service: SERVICE, stage: STAGE }),
     urls: [url],
     open: () => pushgateway,
     windows: WINDOWS,

@@ -8,11 +8,12 @@ import { openDynamoDb } from "./dynamodb-client.ts";
 import { ServiceError } from "./errors.ts";
 import { openDynamoDbLedger } from "./metrics/retire/dynamodb-ledger.ts";
 import type { Ledger, Windows } from "./metrics/retire/ledger.ts";
+import type { Deployment } from "./metrics/read/deployment.ts";
 import { openPushgateway, type Pushgateway } from "./metrics/read/pushgateway.ts";
 import { windowsFault } from "./windows.ts";
 
-export interface Aggregation {
-  readonly service: string;
+/** The deployment is that of the configuration. */
+export interface Aggregation extends Deployment {
   readonly ledger: Ledger;
   /** The Pushgateways of the configuration. */
   readonly urls: readonly string[];
@@ -25,7 +26,7 @@ export interface Aggregation {
  * @throws {ServiceError} `INVALID_CONFIG` when the times could retire a live environment.
  */
 export function openAggregation(config: Config): Aggregation {
-  const { service, dynamodb, metrics } = config;
+  const { service, stage, dynamodb, metrics } = config;
   const fault = windowsFault(config);
   if (fault !== undefined) throw new ServiceError("INVALID_CONFIG", fault);
   const clients = new Map<string, Pushgateway>();
@@ -35,9 +36,11 @@ export function openAggregation(config: Config): Aggregation {
     clients.set(url, known).set(known.url, known);
     return known;
   };
+  const client = openDynamoDb(config);
   return {
     service,
-    ledger: openDynamoDbLedger({ client: openDynamoDb(config), table: dynamodb.table, service }),
+    stage,
+    ledger: openDynamoDbLedger({ client, table: dynamodb.table, service, stage }),
     urls: metrics.pushgateways.map((url) => open(url).url),
     open,
     windows: metrics.windows,

@@ -317,6 +317,7 @@ describe("the bundles, at work in an environment that has nothing but Lambda's o
 
   function lambdaVariables(): Record<string, string> {
     return {
+      STAGE: "prod",
       AWS_REGION: "us-east-1",
       AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
       AWS_SECRET_ACCESS_KEY: "secret",

@@ -3,10 +3,10 @@
  */
 
 import type { Base, Floor, PushgatewayState } from "../../lib/metrics/retire/ledger.ts";
+import type { Deployment } from "../../lib/metrics/read/deployment.ts";
 import type { StoredFamily } from "../../lib/metrics/tally.ts";
 
-export interface LedgerText {
-  readonly service: string;
+export interface LedgerText extends Deployment {
   readonly base: Base;
   readonly floor: Floor;
   /** Milliseconds since 1970. */
@@ -17,13 +17,16 @@ export interface LedgerText {
 const LISTED = 10;
 
 /** Lines to print. */
-export function explainLedger({ service, base, floor, nowMs }: LedgerText): string[] {
+export function explainLedger(text: LedgerText): string[] {
+  const { service, stage, base, floor, nowMs } = text;
   if (base.version === 0 && floor.version === 0)
-    return [`The ledger of ${service} is empty: nothing was retired and no page was served yet.`];
+    return [
+      `The ledger of ${service} (${stage}) is empty: nothing was retired and no page was served yet.`,
+    ];
   const series = base.totals.reduce((all, family) => all + family.series.length, 0);
   const largest = base.totals.toSorted((a, b) => b.series.length - a.series.length);
   return [
-    `Ledger of ${service}`,
+    `Ledger of ${service} (${stage})`,
     "",
     `Base   version ${base.version}, ${bytes(base.totals)}: ${series} series in ${base.totals.length} families, the totals of all environments that are no more.`,
     `Floor  version ${floor.version}, ${bytes(floor.families)}: what the last page showed; none is served below it.`,

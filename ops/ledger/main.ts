@@ -20,6 +20,7 @@ const HELP = `Looks into the ledger, which holds the totals of environments that
   npm run ledger -- export FILE       writes base and floor as JSON; - for standard output
 
   --service NAME       whose; default: SERVICE_NAME, else k2-trades
+  --stage NAME         of which deployment; default: STAGE, else dev
   --help
 
 It reads TABLE_NAME at DYNAMODB_ENDPOINT; without that the stack that "npm start" runs; without that
@@ -34,7 +35,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions({
     args: [...argv],
     allowPositionals: true,
-    options: { service: { type: "string" }, help: { type: "boolean" } },
+    options: { service: { type: "string" }, stage: { type: "string" }, help: { type: "boolean" } },
   });
   if (values.help === true) {
     print(HELP.trimEnd());
@@ -45,18 +46,20 @@ async function main(argv: readonly string[]): Promise<number> {
     throw new UsageError(`Expected explain, check or export FILE, got "${positionals.join(" ")}"`);
   if (command === "export" && path === undefined) throw new UsageError("Export to which file?");
   const config = loadConfig();
-  const service = values.service ?? config.service;
+  const { service = config.service, stage = config.stage } = values;
   const { client, table } = await openTable(config);
   try {
-    const ledger = openDynamoDbLedger({ client, table, service });
+    const ledger = openDynamoDbLedger({ client, table, service, stage });
     const [base, floor] = [await ledger.readBase(), await ledger.readFloor()];
-    if (command === "export") return await exportTo(path ?? "-", { service, base, floor });
+    if (command === "export") return await exportTo(path ?? "-", { service, stage, base, floor });
     if (command === "explain") {
-      print(explainLedger({ service, base, floor, nowMs: Date.now() }).join("\n"));
+      print(explainLedger({ service, stage, base, floor, nowMs: Date.now() }).join("\n"));
       return EXIT.good;
     }
     const faults = checkLedger(base, floor);
-    print(faults.length === 0 ? `The ledger of ${service} is sound.` : faults.join("\n"));
+    print(
+      faults.length === 0 ? `The ledger of ${service} (${stage}) is sound.` : faults.join("\n"),
+    );
     return faults.length === 0 ? EXIT.good : EXIT.partly;
   } finally {
     client.destroy();

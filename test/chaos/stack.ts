@@ -137,9 +137,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 }
 
+const DEPLOYMENT = { service: "chaos", stage: "test" } as const;
 const VARIABLES = {
-  SERVICE_NAME: "chaos",
-  STAGE: "test",
+  SERVICE_NAME: DEPLOYMENT.service,
+  STAGE: DEPLOYMENT.stage,
   LOG_LEVEL: "warn",
   METRICS_PUSH_TIMEOUT_MS: String(PUSH_TIMEOUT_MS),
   METRICS_RETIRE_AFTER_SECONDS: String(WINDOWS.retireAfterSeconds),
@@ -222,7 +223,7 @@ async function readBase({ endpoint, table }: Database): Promise<Sums> {
     region: "us-east-1",
     credentials: LOCAL_CREDENTIALS,
   });
-  const { totals } = await openDynamoDbLedger({ client, table, service: "chaos" }).readBase();
+  const { totals } = await openDynamoDbLedger({ client, table, ...DEPLOYMENT }).readBase();
   client.destroy();
   const aggregation = createAggregation();
   aggregation.addStored(totals);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packageService, type PackagedService } from "../support/packaged-service.ts";
 
-const LEDGER = "where the partition key is LEDGER#k2-trades";
+const LEDGER = "where the partition key is LEDGER#k2-trades#prod";
 
 const NO_LEDGER = "where the partition key is not like LEDGER#*";
 

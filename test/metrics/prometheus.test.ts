@@ -56,9 +56,10 @@ afterAll(async () => {
 });
 
 const ledger = createMemoryLedger();
+const DEPLOYMENT = { service: "scraped", stage: "test" } as const;
 const page = () =>
   scrape({
-    service: "scraped",
+    ...DEPLOYMENT,
     ledger,
     urls: [client.url],
     open: () => client,
@@ -116,8 +117,7 @@ async function query(expression: string): Promise<number> {
 
 function openTestEnvironment(): Environment {
   return openEnvironment({
-    service: "scraped",
-    stage: "test",
+    ...DEPLOYMENT,
     component: "fn",
     version: "1",
     targets: [client],

@@ -42,14 +42,7 @@ export interface Aggregation {
   result(): Aggregated;
 }
 
-/** Our incarnations' ids; anyone else's group on a shared Pushgateway is left alone. */
-const INSTANCE = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const DEFAULT_GAUGE_MAX_AGE_SECONDS = 20 * 60;
-
-/** Whether a group is one of ours, by its grouping key. */
-export function isOurs({ key }: Group): boolean {
-  return INSTANCE.test(key["instance"] ?? "");
-}
 
 /** Whether a group says that nothing more will be pushed to it. */
 export function isClosed(group: Group): boolean {
@@ -104,7 +97,6 @@ export function createAggregation(options: AggregationOptions = {}): Aggregation
   return {
     addStored: (stored) => tally.addStored(stored),
     add(group, takenAtSeconds) {
-      if (!isOurs(group)) return;
       const { key, families, pushedAtSeconds } = group;
       environments[isClosed(group) ? "closed" : "live"] += 1;
       if (isTorn(group)) torn += 1;

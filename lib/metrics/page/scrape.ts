@@ -4,10 +4,11 @@
  */
 
 import { ServiceError } from "../../errors.ts";
-import { createAggregation, isOurs, type Aggregated } from "./aggregate.ts";
+import { createAggregation, type Aggregated } from "./aggregate.ts";
 import { COMMON_METRICS } from "../record/catalogue.ts";
 import type { GaugeAggregation, MetricDefinition } from "../definition.ts";
 import type { LabelSet, MetricFamily, Snapshot } from "../family.ts";
+import { isGroupOf, type Deployment } from "../read/deployment.ts";
 import { raiseToFloor } from "./floor.ts";
 import {
   furthestFirst,
@@ -26,9 +27,8 @@ export interface GroupSource {
   readGroups(job: string, options: { timeoutMs: number }): Promise<Snapshot>;
 }
 
-export interface ScrapeOptions {
-  /** The service: the `job` of the groups to read. */
-  readonly service: string;
+/** The deployment is whose groups are read, and whose page it is. */
+export interface ScrapeOptions extends Deployment {
   readonly ledger: Ledger;
   /** The Pushgateways of the configuration. */
   readonly urls: readonly string[];
@@ -55,7 +55,7 @@ export async function scrape(options: ScrapeOptions): Promise<MetricFamily[]> {
   const { aggregated, ...read } = await readAll(options);
   const { families, isHeld } = await raise(aggregated.families, options.ledger);
   const elapsedSeconds = (performance.now() - startedMs) / 1_000;
-  const health = healthFamilies(options.service, {
+  const health = healthFamilies(options, {
     ...aggregated,
     ...read,
     isHeld,
@@ -98,8 +98,9 @@ async function readAll(options: ScrapeOptions): Promise<Read> {
 async function addUp(
   snapshots: ReadonlyMap<string, Snapshot>,
   base: Base,
-  { metrics = [], windows }: ScrapeOptions,
+  options: ScrapeOptions,
 ): Promise<Read> {
+  const { metrics = [], windows } = options;
   const aggregation = createAggregation({
     gaugeRule: gaugeRules(metrics),
     gaugeMaxAgeSeconds: windows.leaseSeconds,
@@ -112,7 +113,7 @@ async function addUp(
     if (snapshot === undefined) continue;
     const state = stateOf(base, url);
     for await (const group of snapshot.groups) {
-      if (!isOurs(group)) continue;
+      if (!isGroupOf(options, group)) continue;
       const instance = group.key["instance"] ?? "";
       if (met.has(instance)) duplicates += 1;
       else if (isLive(group, state, base)) aggregation.add(group, snapshot.takenAtSeconds);
@@ -155,7 +156,7 @@ interface Health extends Aggregated, Omit<Read, "aggregated"> {
 }
 
 /** What the page says of itself, each scrape anew. */
-function healthFamilies(service: string, health: Health): MetricFamily[] {
+function healthFamilies({ service, stage }: Deployment, health: Health): MetricFamily[] {
   const { environments, conflicts, torn, ghosts, duplicates, isHeld, elapsedSeconds, base } =
     health;
   const gauge = (name: string, help: string, ...values: [number, LabelSet?][]): MetricFamily => ({
@@ -163,7 +164,7 @@ function healthFamilies(service: string, health: Health): MetricFamily[] {
     help,
     type: "gauge",
     samples: values.map(([value, labels]) => ({
-      labels: { instance: "", service, ...labels },
+      labels: { environment: stage, instance: "", service, ...labels },
       value,
     })),
   });

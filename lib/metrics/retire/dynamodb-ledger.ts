@@ -6,14 +6,14 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { ServiceError } from "../../errors.ts";
 import { openDocument, type Document } from "./dynamodb-document.ts";
 import type { HistogramSample, MetricFamily } from "../family.ts";
+import type { Deployment } from "../read/deployment.ts";
 import type { Ledger, PushgatewayState } from "./ledger.ts";
 import type { StoredFamily } from "../tally.ts";
 
-export interface DynamoDbLedgerOptions {
+/** Each deployment has a ledger of its own. */
+export interface DynamoDbLedgerOptions extends Deployment {
   readonly client: DynamoDBClient;
   readonly table: string;
-  /** The service: each has a ledger of its own. */
-  readonly service: string;
 }
 
 /** What this code writes; a ledger of a later schema is refused, never guessed at. */
@@ -31,8 +31,9 @@ interface StoredFloor {
 }
 
 /** Opens the ledger; nothing is read before the first call. */
-export function openDynamoDbLedger({ client, table, service }: DynamoDbLedgerOptions): Ledger {
-  const pk = `LEDGER#${service}`;
+export function openDynamoDbLedger(options: DynamoDbLedgerOptions): Ledger {
+  const { client, table, service, stage } = options;
+  const pk = `LEDGER#${service}#${stage}`;
   const base = openDocument<StoredBase>({ client, table, pk, name: "BASE" });
   const floor = openDocument<StoredFloor>({ client, table, pk, name: "FLOOR" });
 

@@ -4,8 +4,9 @@
  */
 
 import type { Log } from "../../log.ts";
-import { isClosed, isOurs, isTorn } from "../page/aggregate.ts";
+import { isClosed, isTorn } from "../page/aggregate.ts";
 import type { Group, LabelSet, Snapshot } from "../family.ts";
+import { isGroupOf, type Deployment } from "../read/deployment.ts";
 import {
   furthestFirst,
   isLive,
@@ -28,8 +29,8 @@ export interface RetirablePushgateway {
   remove(key: LabelSet, options: { timeoutMs: number }): Promise<boolean>;
 }
 
-export interface PlanOptions {
-  readonly service: string;
+/** The deployment is whose groups are retired. */
+export interface PlanOptions extends Deployment {
   /** The Pushgateways of the configuration. */
   readonly urls: readonly string[];
   /** Opens one of them, or one that only the base still knows. */
@@ -148,7 +149,7 @@ async function planPushgateway(
   const pageSeries = createPageSeries();
   let [folded, torn, ghosts, live, duplicates, oldestLiveSeconds] = [0, 0, 0, 0, 0, Infinity];
   for await (const group of snapshot.groups) {
-    if (!isOurs(group)) continue;
+    if (!isGroupOf(options, group)) continue;
     const instance = group.key["instance"] ?? "";
     const pushedAtSeconds = lastPushSeconds(group);
     const isMet = met.has(instance);

@@ -149,20 +149,6 @@ describe("a page", () => {
     expect(values.toSorted((a, b) => a - b)).toEqual([1, 2]);
   });
 
-  it("leaves anyone else's groups alone", () => {
-    const counter = counterFamily("a_total", [{}, 1]);
-    const others = ["", "host-1", "00000000-0000-4000-8000-00000000000X"].map((instance) => ({
-      ...groupOf([counter]),
-      key: { job: "s", instance },
-    }));
-    expect(aggregate(others)).toEqual({
-      families: [],
-      environments: { live: 0, closed: 0 },
-      conflicts: 0,
-      torn: 0,
-    });
-  });
-
   it("shows nothing of the protocol's own, and counts what it says", () => {
     const groups = [
       groupOf([], { instance: 1 }),

@@ -42,6 +42,7 @@ function scrapeOf(
 ): Promise<MetricFamily[]> {
   return scrape({
     service: "s",
+    stage: "e",
     ledger: createMemoryLedger(),
     urls: Object.keys(sources),
     open: (url) => sources[url] ?? sourceOf(new Error(`${url} was not to be read`)),
@@ -323,7 +324,7 @@ describe("a page's own health", () => {
     });
     for (const { samples } of health) {
       for (const { labels } of samples)
-        expect(labels).toMatchObject({ instance: "", service: "s" });
+        expect(labels).toMatchObject({ environment: "e", instance: "", service: "s" });
     }
   });
 

@@ -89,6 +89,7 @@ describe("a group whose body was cut on its way", () => {
         valuesOf(
           await scrape({
             service: "s",
+            stage: "e",
             ledger,
             urls: [pushgateway.url],
             open: () => client,

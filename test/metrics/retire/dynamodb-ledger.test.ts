@@ -18,11 +18,15 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
+const STAGE = "test";
 let services = 0;
 function openFresh(client: DynamoDBClient = database.client) {
   services += 1;
   const service = `service-${services}`;
-  return { service, ledger: openDynamoDbLedger({ client, table: database.table, service }) };
+  return {
+    service,
+    ledger: openDynamoDbLedger({ client, table: database.table, service, stage: STAGE }),
+  };
 }
 
 const family = (name: string, help = name): StoredFamily => ({
@@ -56,7 +60,7 @@ async function chunksOf(service: string): Promise<string[]> {
     new ScanCommand({
       TableName: database.table,
       FilterExpression: "pk = :pk",
-      ExpressionAttributeValues: { ":pk": { S: `LEDGER#${service}` } },
+      ExpressionAttributeValues: { ":pk": { S: `LEDGER#${service}#${STAGE}` } },
       ProjectionExpression: "sk",
     }),
   );
@@ -149,6 +153,7 @@ describe("the ledger in DynamoDB", () => {
       client: failingAt((command) => command instanceof PutItemCommand && isHead(command)),
       table: database.table,
       service,
+      stage: STAGE,
     });
     await ledger.writeBase(base(1, large()));
     for (const death of [1, 2]) {
@@ -165,7 +170,7 @@ describe("the ledger in DynamoDB", () => {
     const { service, ledger } = openFresh();
     for (let version = 1; version <= 64; version += 1) await ledger.writeBase(base(version, []));
     const later = {
-      pk: { S: `LEDGER#${service}` },
+      pk: { S: `LEDGER#${service}#${STAGE}` },
       sk: { S: "BASE#token-of-another#0" },
       v: { N: "66" },
     };
@@ -189,23 +194,38 @@ describe("the ledger in DynamoDB", () => {
     const { service, ledger } = openFresh();
     await ledger.writeBase(base(1, large()));
     const client = failingAt((command) => command instanceof DeleteItemCommand);
-    const clumsy = openDynamoDbLedger({ client, table: database.table, service });
+    const clumsy = openDynamoDbLedger({ client, table: database.table, service, stage: STAGE });
     expect(await clumsy.writeBase(base(2, []))).toBe(true);
     expect(await ledger.readBase()).toEqual(base(2, []));
     expect(await chunksOf(service)).not.toEqual([]);
+  });
+
+  it("is another for each stage of a service", async () => {
+    const { service, ledger } = openFresh();
+    const { client, table } = database;
+    const other = openDynamoDbLedger({ client, table, service, stage: "another" });
+    await ledger.writeBase(base(1, []));
+    expect((await other.readBase()).version).toBe(0);
+    expect(await other.writeBase(base(1, [family("other_total")]))).toBe(true);
+    expect(await ledger.readBase()).toEqual(base(1, []));
   });
 
   it("fails with READ_FAILED when a chunk is missing, and serves no part", async () => {
     const { service, ledger } = openFresh();
     await ledger.writeBase(base(1, large()));
     const [chunk = ""] = await chunksOf(service);
-    const Key = { pk: { S: `LEDGER#${service}` }, sk: { S: chunk } };
+    const Key = { pk: { S: `LEDGER#${service}#${STAGE}` }, sk: { S: chunk } };
     await database.client.send(new DeleteItemCommand({ TableName: database.table, Key }));
     await expect(ledger.readBase()).rejects.toMatchObject({ code: "READ_FAILED" });
   });
 
   it("fails with READ_FAILED when DynamoDB does", async () => {
-    const ledger = openDynamoDbLedger({ client: database.client, table: "absent", service: "s" });
+    const ledger = openDynamoDbLedger({
+      client: database.client,
+      table: "absent",
+      service: "s",
+      stage: STAGE,
+    });
     await expect(ledger.readBase()).rejects.toMatchObject({ code: "READ_FAILED" });
     await expect(ledger.writeFloor({ version: 1, families: [] })).rejects.toMatchObject({
       code: "READ_FAILED",

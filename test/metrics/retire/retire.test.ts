@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createLog } from "../../../lib/log.ts";
 import { DEFAULT_WINDOWS } from "../../../lib/metrics/retire/ledger.ts";
 import { retire, type RetireOptions } from "../../../lib/metrics/retire/retire.ts";
-import { scrape } from "../../../lib/metrics/page/scrape.ts";
+import { scrape, type ScrapeOptions } from "../../../lib/metrics/page/scrape.ts";
 import { createMemoryLedger } from "../../support/memory-ledger.ts";
 import {
   createMemoryPushgateway,
@@ -39,7 +39,8 @@ function createWorld(names: readonly string[] = ["a"]) {
       return Promise.resolve(true);
     },
   });
-  const common = { service: "s", ledger, open, windows: DEFAULT_WINDOWS, timeoutMs: 1_000 };
+  const deployment = { service: "s", stage: "e" };
+  const common = { ...deployment, ledger, open, windows: DEFAULT_WINDOWS, timeoutMs: 1_000 };
   const log = createLog({ level: "silent" });
   const nowMs = () => ourClock.seconds * 1_000;
   return {
@@ -63,7 +64,7 @@ function createWorld(names: readonly string[] = ["a"]) {
       const arrived = isTorn ? body.slice(0, body.indexOf("# HELP level")) : body;
       gateway(url).apply(
         "put",
-        { job: "s", component: "c", instance: instance(number), ...key },
+        { job: "s", component: "c", environment: "e", instance: instance(number), ...key },
         arrived,
       );
     },
@@ -71,7 +72,10 @@ function createWorld(names: readonly string[] = ["a"]) {
       retire({ ...common, urls, log, nowMs, ...options }),
     page: () => scrape({ ...common, urls }),
     /** @param meanwhile runs between the first snapshot of a scrape and its reading of the base. */
-    async count({ meanwhile = () => Promise.resolve(), windows = DEFAULT_WINDOWS } = {}) {
+    async count({
+      meanwhile = () => Promise.resolve(),
+      ...options
+    }: Partial<ScrapeOptions> & { meanwhile?: () => Promise<void> } = {}) {
       let isFirst = true;
       const slow = (url: string) => ({
         async readGroups() {
@@ -83,7 +87,7 @@ function createWorld(names: readonly string[] = ["a"]) {
           return snapshot;
         },
       });
-      const page = await scrape({ ...common, urls, windows, open: slow });
+      const page = await scrape({ ...common, urls, ...options, open: slow });
       const [sample] = page.find(({ name }) => name === "orders_total")?.samples ?? [];
       return sample !== undefined && "value" in sample ? sample.value : 0;
     },
@@ -203,13 +207,29 @@ describe("retire", () => {
     expect(await world.count()).toBe(7);
   });
 
-  it("neither reads, folds nor deletes a group that is not of our form", async () => {
+  it.each([
+    ["of an instance that is no incarnation's", { instance: "10.0.0.1:9100" }],
+    ["of another stage", { environment: "another" }],
+    ["with a label more", { region: "eu" }],
+  ])("neither counts, folds nor deletes a group %s", async (_what, key) => {
     const world = createWorld();
-    world.push(1, 7, { key: { instance: "10.0.0.1:9100" }, isClosed: true });
+    world.push(1, 7, { key, isClosed: true });
     world.wait(3 * WINDOW);
     expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 0, live: 0 });
     expect(world.gateway().size).toBe(1);
     expect(await world.count()).toBe(0);
+  });
+
+  it("leaves two stages that share a Pushgateway to themselves", async () => {
+    const world = createWorld();
+    const ledger = createMemoryLedger();
+    const other = { stage: "another", ledger };
+    world.push(1, 7, { isClosed: true });
+    world.push(2, 5, { key: { environment: "another" }, isClosed: true });
+    expect(await world.retire()).toMatchObject({ folded: 1, deleted: 1 });
+    expect([await world.count(), await world.count(other)]).toEqual([7, 5]);
+    expect(await world.retire(other)).toMatchObject({ folded: 1, deleted: 1, ghosts: 0 });
+    expect([await world.count(), await world.count(other)]).toEqual([7, 5]);
   });
 
   it("lets gauges die with their group", async () => {

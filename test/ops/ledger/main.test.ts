@@ -15,7 +15,8 @@ beforeAll(async () => {
     ["k2-trades", 7],
     ["broken", -7],
   ] as const) {
-    const ledger = openDynamoDbLedger({ client: dynamodb.client, table: dynamodb.table, service });
+    const { client, table } = dynamodb;
+    const ledger = openDynamoDbLedger({ client, table, service, stage: "dev" });
     await ledger.writeBase({
       version: 1,
       totals: [
@@ -78,11 +79,17 @@ it("explains a ledger", async () => {
 
 it("says that a ledger is empty", async () => {
   const { code, output } = await ledger("--service", "unheard-of");
-  expect([code, output]).toEqual([0, expect.stringContaining("The ledger of unheard-of is empty")]);
+  expect([code, output]).toEqual([
+    0,
+    expect.stringContaining("The ledger of unheard-of (dev) is empty"),
+  ]);
 });
 
 it("checks a ledger, and its exit code tells", async () => {
-  expect(await ledger("check")).toEqual({ code: 0, output: "The ledger of k2-trades is sound.\n" });
+  expect(await ledger("check")).toEqual({
+    code: 0,
+    output: "The ledger of k2-trades (dev) is sound.\n",
+  });
   const broken = await ledger("check", "--service", "broken");
   expect(broken.code).toBe(1);
   expect(broken.output).toContain("found -7");

@@ -11,6 +11,7 @@ import { openPushLine, type PushLineOptions, type Truth } from "./pushes.ts";
 import { WINDOWS, type Process, type World } from "./world.ts";
 
 export const SERVICE = "simulated";
+export const STAGE = "test";
 /** Room for all the requests of a push. */
 const MAX_PUSH_SECONDS = 60;
 
@@ -45,7 +46,7 @@ export function createSimulatedEnvironment(
   const pusher = createPusher({
     totals,
     targets: line.targets,
-    key: { job: SERVICE, component: "c", environment: "e" },
+    key: { job: SERVICE, component: "c", environment: STAGE },
     lease: {
       leaseMs: world.without === "lease" ? 1e12 : WINDOWS.leaseSeconds * 1_000,
       resendMs: WINDOWS.resendSeconds * 1_000,

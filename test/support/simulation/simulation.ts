@@ -13,6 +13,7 @@ import { countsOf, firstLess, flatten, gaugeOf, noCounts, sumOf, type Counts } f
 import {
   createSimulatedEnvironment,
   SERVICE,
+  STAGE,
   type SimulatedEnvironment,
 } from "./simulated-environment.ts";
 import { createSimulatedLedger } from "./simulated-ledger.ts";
@@ -147,7 +148,7 @@ function createRun(world: World, options: SimulationOptions) {
     const isTwofold = without === "once an instance" && url === "http://alias";
     return isTwofold ? withOtherNames(snapshot) : snapshot;
   };
-  const common = { service: SERVICE, timeoutMs: 1_000, windows: WINDOWS };
+  const common = { service: SERVICE, stage: STAGE, timeoutMs: 1_000, windows: WINDOWS };
 
   const startRetirement = async () => {
     const process: Process = { isDead: false };
