@@ -51,15 +51,22 @@ export interface OpenTrades {
 }
 
 /** @param database `isOwn`: it is this folder's, and takes any credentials. */
-export function openTrades(
+export function openClient(
   database: Database & { readonly isOwn: boolean },
   config: Config,
-): OpenTrades {
-  const client = new DynamoDBClient({
+): DynamoDBClient {
+  return new DynamoDBClient({
     endpoint: database.endpoint,
     region: config.dynamodb.region,
     ...(database.isOwn ? { credentials: LOCAL_CREDENTIALS } : credentialsFor(process.env)),
   });
+}
+
+export function openTrades(
+  database: Database & { readonly isOwn: boolean },
+  config: Config,
+): OpenTrades {
+  const client = openClient(database, config);
   const { ttlDays, shards, recentShards } = config.trades;
   const store = openTradeStore({ client, table: database.table, ttlDays, shards, recentShards });
   return { store, close: () => client.destroy() };

@@ -11,6 +11,8 @@ export interface LocalFolder {
   /** The database engine's own files. */
   readonly dynamodb: string;
   readonly pushgateway: string;
+  /** The URLs it had, see `follow-pushgateway.ts`. */
+  readonly pushgatewayUrls: string;
   /** The embedded broker's topics. */
   readonly kafka: string;
   /** Batches of Kafka's records that were given up. */
@@ -36,6 +38,7 @@ export function localFolder(
     root,
     dynamodb: join(root, "dynamodb"),
     pushgateway: join(root, "pushgateway"),
+    pushgatewayUrls: join(root, "pushgateway", "urls.json"),
     kafka: join(root, "kafka"),
     undelivered: join(root, "undelivered"),
     prometheus: join(root, "prometheus"),

@@ -2,9 +2,11 @@
  * The whole stack on this machine: database, Pushgateway, functions, and a day of sample trades.
  */
 
-import { openTrades, startDatabase } from "./database.ts";
+import { existsSync } from "node:fs";
+import { openClient, openTrades, startDatabase } from "./database.ts";
 import { startAnyPushgateway } from "./find-pushgateway.ts";
 import { shortPath, type LocalFolder } from "./folder.ts";
+import { followPushgateway } from "./follow-pushgateway.ts";
 import { startFunctions, untilFunctionsAnswer } from "./functions.ts";
 import { startTradesSource } from "./event-source/trades-source.ts";
 import { useGivenDatabase } from "./given-database.ts";
@@ -18,6 +20,7 @@ import { showRequests } from "./request-lines.ts";
 import type { Servers } from "./stack-file.ts";
 import { readTradesTable } from "./table-template.ts";
 import { loadConfig, type Config } from "../lib/config.ts";
+import { openDynamoDbLedger } from "../lib/metrics/retire/dynamodb-ledger.ts";
 
 export interface StackOptions {
   readonly folder: LocalFolder;
@@ -82,6 +85,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     Promise.all([
       samples,
       openPrometheus({ ...options, backing, config, servers }),
+      tellLedger({ ...options, servers, config, ownPushgateway: pushgateway.ownUrl }),
       untilFunctionsAnswer(functions, place.functionsPort),
     ]),
     AbortSignal.any([options.signal, parts]),
@@ -157,12 +161,41 @@ async function openDatabase(
   return { isNew: true, what: `data in ${shortPath(folder.dynamodb)}`, died: [child.died] };
 }
 
-async function openPushgateway(options: PartOptions): Promise<Part> {
+/** The folder's own runs beside one that was given once it has groups, which are still to be read. */
+async function openPushgateway(options: PartOptions): Promise<Part & { readonly ownUrl?: string }> {
   const { folder, port, backing, variables } = options;
-  if (variables["PUSHGATEWAY_URL"]) return { what: "PUSHGATEWAY_URL", died: [] };
+  const isGiven = Boolean(variables["PUSHGATEWAY_URL"]);
+  if (isGiven && !existsSync(folder.pushgatewayUrls)) return { what: "PUSHGATEWAY_URL", died: [] };
   const own = await startAnyPushgateway({ folder, port, path: variables["PATH"] });
   backing.defer(async () => own.close());
-  return { what: own.what, died: own.child === undefined ? [] : [own.child.died] };
+  return {
+    what: isGiven ? "PUSHGATEWAY_URL" : own.what,
+    died: own.child === undefined ? [] : [own.child.died],
+    ownUrl: own.url,
+  };
+}
+
+async function tellLedger(
+  options: StackOptions & {
+    readonly servers: Servers;
+    readonly config: Config;
+    readonly ownPushgateway: string | undefined;
+  },
+): Promise<void> {
+  const { servers, config, ownPushgateway: url } = options;
+  if (url === undefined) return;
+  const { dynamodb: endpoint, ownsDynamodb: isOwn, table } = servers;
+  const client = openClient({ endpoint, table, isOwn }, config);
+  try {
+    await followPushgateway({
+      ledger: openDynamoDbLedger({ client, table, service: config.service }),
+      database: isOwn ? "local" : endpoint,
+      url,
+      notePath: options.folder.pushgatewayUrls,
+    });
+  } finally {
+    client.destroy();
+  }
 }
 
 async function openKafka(options: PartOptions & { readonly config: Config }): Promise<LocalKafka> {

@@ -8,6 +8,10 @@ import { EXAMPLE_TRADE } from "../../local/example-trade.ts";
 import { freePort, isAnswering } from "../../local/ports.ts";
 import { dayBefore, makeSampleTrades } from "../../local/sample-trades.ts";
 import type { StackFile } from "../../local/stack-file.ts";
+import { openAggregation } from "../../lib/aggregation.ts";
+import { loadConfig } from "../../lib/config.ts";
+import { openDynamoDbLedger } from "../../lib/metrics/retire/dynamodb-ledger.ts";
+import { retire } from "../../lib/metrics/retire/retire.ts";
 import { canonicalDecimal } from "../../lib/trades/decimal.ts";
 import {
   familyOf,
@@ -17,6 +21,8 @@ import {
   untilReady,
   type Run,
 } from "../support/stack.ts";
+import { openTestClient } from "../support/dynamodb.ts";
+import { createTestLog } from "../support/log.ts";
 import { needsKafka, openKafka } from "../support/kafka/broker.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
@@ -245,6 +251,33 @@ describe("a stack", () => {
   );
 
   it(
+    "keeps every count over an end and a start, though its Pushgateway has another port",
+    async () => {
+      const localDir = tempFolder();
+      withoutSamples(localDir);
+      const first = await startIn(localDir);
+      const asked = await send(first.note.servers?.url ?? "", 80, 8);
+      await retireOnce(first.note);
+      const before = await requestCounts(first.note.servers?.url ?? "");
+      expect(before).toMatchObject(asked);
+      first.stack.process.kill("SIGINT");
+      expect(await first.stack.ended).toMatchObject({ code: 0 });
+      const second = await startIn(localDir);
+      onTestFinished(async () => {
+        second.stack.process.kill("SIGTERM");
+        await second.stack.ended;
+      });
+      const url = second.note.servers?.url ?? "";
+      expect(second.note.servers?.pushgateway).not.toBe(first.note.servers?.pushgateway);
+      expect(await requestCounts(url)).toMatchObject(asked);
+      await send(url, 80, 8);
+      const doubled = Object.entries(asked).map(([labels, count]) => [labels, 2 * count]);
+      expect(await requestCounts(url)).toMatchObject(Object.fromEntries(doubled));
+    },
+    2 * START_TIMEOUT_MS,
+  );
+
+  it(
     "comes down with the last words of a part that dies",
     async () => {
       const localDir = tempFolder();
@@ -336,6 +369,22 @@ describe("a stack", () => {
     expect(output).toMatch(message);
   });
 });
+
+/** What the schedule does once a minute; from then on the ledger knows the stack's Pushgateway. */
+async function retireOnce({ servers }: StackFile): Promise<void> {
+  const config = loadConfig({ PUSHGATEWAY_URL: servers?.pushgateway });
+  const client = openTestClient(servers?.dynamodb ?? "");
+  const ledger = openDynamoDbLedger({
+    client,
+    table: servers?.table ?? "",
+    service: config.service,
+  });
+  const { log } = createTestLog();
+  const aggregation = { ...openAggregation(config), ledger };
+  await retire({ ...aggregation, log, nowMs: Date.now, timeoutMs: 10_000 });
+  expect((await ledger.readBase()).pushgateways).toMatchObject([{ url: servers?.pushgateway }]);
+  client.destroy();
+}
 
 /** A port that this test listens on. */
 async function usedPort(): Promise<number> {
