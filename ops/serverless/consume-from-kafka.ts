@@ -1,7 +1,8 @@
 /**
  * A plugin of the Serverless Framework: has Kafka invoke consume-trades, where `consumeFrom` says so.
  * The framework's own `kafka` and `msk` events know neither partial answers nor limits on retries,
- * are named after the topic, and put permissions into a role that no function here has.
+ * are named after the topic, and put permissions into a role that no function here has. What is wrong
+ * with its parameters has been refused before (parameters.ts).
  */
 
 export interface ConsumeFromKafkaOptions {
@@ -43,7 +44,6 @@ interface Serverless {
       readonly compiledCloudFormationTemplate: { readonly Resources: Resources };
     };
   };
-  readonly classes: { readonly Error: new (message: string, code: string) => Error };
 }
 
 const FUNCTION = "ConsumeDashtradesLambdaFunction";
@@ -52,37 +52,17 @@ const ROLE = "ConsumeDashtradesIamRoleLambdaExecution";
 export default class ConsumeFromKafka {
   readonly hooks: Readonly<Record<string, () => void>>;
 
-  constructor({ service, classes }: Serverless) {
+  constructor({ service }: Serverless) {
     this.hooks = {
       // After the roles: their plugin would have the mapping wait for its role alone.
       "before:package:finalize": () => {
-        const options = service.custom.consumeFromKafka;
-        const fault = faultOf(options);
-        if (fault !== undefined) throw new classes.Error(fault, "CONSUME_FROM_KAFKA");
         Object.assign(
           service.provider.compiledCloudFormationTemplate.Resources,
-          kafkaResources(options),
+          kafkaResources(service.custom.consumeFromKafka),
         );
       },
     };
   }
-}
-
-/** What is wrong with the parameters, as a sentence; undefined when nothing is. */
-export function faultOf(options: ConsumeFromKafkaOptions): string | undefined {
-  const { from, brokers, clusterArn, saslMechanism, secretArn } = options;
-  if (from === "none" || from === "local") return undefined;
-  if (from !== "kafka" && from !== "msk")
-    return `consumeFrom: expected none, kafka or msk, and not ${JSON.stringify(from)}.`;
-  if (from === "kafka" && brokers === "")
-    return "kafkaBrokers: expected host:port, separated by commas, since consumeFrom is kafka.";
-  if (from === "msk" && !CLUSTER_ARN.test(clusterArn))
-    return "kafkaClusterArn: expected arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/ID, since consumeFrom is msk.";
-  if (saslMechanism !== "" && secretArn === "")
-    return "kafkaSecretArn: expected the secret with username and password, since kafkaSaslMechanism is set.";
-  if (from === "msk" && !["", "SCRAM-SHA-512"].includes(saslMechanism))
-    return "kafkaSaslMechanism: expected SCRAM-SHA-512 or nothing, since MSK knows no other.";
-  return undefined;
 }
 
 /** All that it takes: the mapping, what its role has to be allowed, where given up batches go. */
@@ -94,8 +74,6 @@ export function kafkaResources(options: ConsumeFromKafkaOptions): Resources {
     ConsumeFromKafkaMapping: mapping(options),
   };
 }
-
-const CLUSTER_ARN = /^arn:aws[a-z-]*:kafka:[a-z0-9-]+:\d{12}:cluster\/[^/]+\/[^/]+$/;
 
 /** Each object holds a batch's whole event: nothing is lost, and it can be handed in again. */
 function bucket(): Resource {

@@ -117,21 +117,6 @@ describe("the switches", () => {
     expect(resourcesOf("with every switch the other way", account)).toEqual([]);
     expect(resourcesOf("with its defaults", account)).toMatchObject([{ DeletionPolicy: "Retain" }]);
   });
-
-  it.each([
-    [{ vpc: "tru" }, /Invalid "strToBool" input/],
-    [{ alarms: "yes" }, /Cannot resolve variable/],
-    [{ metricsScrapeToken: "correct-horse-battery" }, /METRICS_SCRAPE_TOKEN: expected a reference/],
-    [{ pushgatewayUrl: "http://me:secret@pushgateway" }, /PUSHGATEWAY_URL: expected a reference/],
-  ])(
-    "are refused as %j, and no secret is repeated",
-    (params, message) => {
-      const refusal = packaging({ params });
-      expect(refusal).toMatch(message);
-      expect(refusal).not.toMatch(/correct-horse|me:secret/);
-    },
-    60_000,
-  );
 });
 
 describe("what answers without a key", () => {
@@ -261,16 +246,4 @@ function resourcesOf(kind: string, type: string) {
 
 function functionsOf(kind: string) {
   return resourcesOf(kind, "AWS::Lambda::Function").map(({ Properties = {} }) => Properties);
-}
-
-/** What packaging said when it was refused. */
-function packaging(options: Parameters<typeof packageService>[0]): string {
-  try {
-    packageService(options).remove();
-    return "packaged";
-  } catch (error) {
-    return (
-      String((error as { stdout?: Buffer }).stdout) + String((error as { stderr?: Buffer }).stderr)
-    );
-  }
 }
