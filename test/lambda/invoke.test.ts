@@ -34,6 +34,15 @@ describe("an invocation that goes well", () => {
     expect((await result.finished).outcome).toBe("completed");
   });
 
+  it("may have variables of each environment's own, as behind an alias of two versions", async () => {
+    using bundle = writeBundle("export const handler = async () => process.env.VERSION;");
+    const variables = (id: string) => ({ VERSION: `version ${id}` });
+    await using lambda = createFunction({ ...bundle, variables });
+    await lambda.provision(2);
+    const answers = [await lambda.invoke(1), await lambda.invoke(2)];
+    expect(answers.map(({ payload }) => payload)).toEqual(['"version 1"', '"version 2"']);
+  });
+
   it("runs with Lambda's variables and the function's own, and nothing of ours", async () => {
     using bundle = writeBundle("export const handler = async () => process.env;");
     await using lambda = createFunction({

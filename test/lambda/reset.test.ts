@@ -97,6 +97,24 @@ describe("a crash", () => {
     expect(environment.initCount).toBe(2);
   });
 
+  it("is told from a kill, a timeout and a shutdown, process by process", async () => {
+    using bundle = writeBundle(FRAGILE);
+    await using lambda = createFunction({ ...bundle, timeoutMs: 5_000 });
+    const { environment } = await lambda.invoke("exit");
+    for (const event of ["hang", "fine"]) await (await lambda.invoke(event)).finished;
+    await environment.crash();
+    await (
+      await lambda.invoke("fine")
+    ).finished;
+    const { pid } = environment;
+    await lambda.shutdownEnvironment(environment);
+    const { ends } = environment;
+    expect(ends.map(({ by }) => by)).toEqual(["itself", "timeout", "crash", "shutdown"]);
+    expect(ends[0]?.exit).toEqual({ code: 3, signal: null });
+    expect(ends[3]?.pid).toBe(pid);
+    expect(new Set(ends.map((end) => end.pid)).size).toBe(4);
+  });
+
   it("writes its last words to the log", async () => {
     using bundle = writeBundle(FRAGILE);
     await using lambda = createFunction(bundle);

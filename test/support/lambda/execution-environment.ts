@@ -33,6 +33,14 @@ export interface EnvironmentOptions {
 /** `reset`: there is no process; the next invocation starts one. */
 export type EnvironmentStatus = "initializing" | "busy" | "idle" | "reset" | "closed";
 
+/** One of its processes that is no more. */
+export interface ProcessEnd {
+  readonly pid: number | undefined;
+  /** The first that was done to it; `itself`: nothing was. */
+  readonly by: "crash" | "timeout" | "init-timeout" | "shutdown" | "itself";
+  readonly exit: ProcessExit;
+}
+
 export class ExecutionEnvironment {
   readonly id: string;
   readonly logStream: string;
@@ -41,6 +49,8 @@ export class ExecutionEnvironment {
   readonly log: EnvironmentLog = createEnvironmentLog();
   readonly #options: EnvironmentOptions;
   readonly #running = new Set<Invocation>();
+  readonly #ends: ProcessEnd[] = [];
+  readonly #endedBy = new WeakMap<RuntimeProcess, ProcessEnd["by"]>();
   #process: RuntimeProcess | undefined;
   #starting: Promise<InitFailure | undefined> | undefined;
   #initCount = 0;
@@ -73,6 +83,11 @@ export class ExecutionEnvironment {
   /** The process id of its runtime, while there is one. */
   get pid(): number | undefined {
     return this.#living?.pid;
+  }
+
+  /** How its processes ended, in that order. */
+  get ends(): readonly ProcessEnd[] {
+    return this.#ends;
   }
 
   /** Whether it can take an invocation now. */
@@ -112,6 +127,7 @@ export class ExecutionEnvironment {
   /** Kills its process without warning; the next invocation starts another in the same environment. */
   async crash(): Promise<void> {
     const runtime = this.#living;
+    this.#note("crash");
     runtime?.kill();
     await runtime?.exited;
   }
@@ -125,6 +141,7 @@ export class ExecutionEnvironment {
     this.#isClosed = true;
     await this.#starting;
     await Promise.all([...this.#running].map((invocation) => invocation.finished));
+    this.#note("shutdown");
     return await this.#living?.shutdown(this.#options.shutdownGraceMs);
   }
 
@@ -169,6 +186,7 @@ export class ExecutionEnvironment {
     this.log.note(`${invocation.requestId} timed out after ${timeoutMs} ms`);
     invocation.timeOut(timeoutMs);
     if (concurrency === 1) {
+      this.#note("timeout");
       this.#process?.kill();
       return;
     }
@@ -189,13 +207,26 @@ export class ExecutionEnvironment {
     try {
       const runtime = await RuntimeProcess.start({ ...this.#options.runtime, log: this.log });
       this.#process = runtime;
-      const timer = setTimeout(() => runtime.kill(), limitMs);
+      void runtime.exited.then((exit) => {
+        const by = this.#endedBy.get(runtime) ?? "itself";
+        this.#ends.push({ pid: runtime.pid, by, exit });
+      });
+      const timer = setTimeout(() => {
+        this.#note("init-timeout");
+        runtime.kill();
+      }, limitMs);
       const failure = await runtime.initialized;
       clearTimeout(timer);
       return failure;
     } finally {
       this.#starting = undefined;
     }
+  }
+
+  /** Whatever ends the process from now on, this came first. */
+  #note(by: ProcessEnd["by"]): void {
+    const runtime = this.#living;
+    if (runtime !== undefined && !this.#endedBy.has(runtime)) this.#endedBy.set(runtime, by);
   }
 
   #freezeIfIdle(): void {

@@ -29,8 +29,13 @@ export interface FunctionOptions {
   readonly initTimeoutMs?: number;
   /** From SIGTERM to SIGKILL; default 500, as on Lambda with internal extensions only. */
   readonly shutdownGraceMs?: number;
-  /** The function's own environment variables. */
-  readonly variables?: Readonly<Record<string, string>>;
+  /**
+   * The function's own environment variables; a function is asked by each environment's id, as where
+   * an alias divides its traffic between two versions.
+   */
+  readonly variables?:
+    | Readonly<Record<string, string>>
+    | ((environmentId: string) => Readonly<Record<string, string>>);
   /** Default `us-east-1`. */
   readonly region?: string;
   /** Environments at once; default 10. */
@@ -175,14 +180,20 @@ export class LambdaFunction implements AsyncDisposable {
       shutdownGraceMs,
       concurrency: multiConcurrent?.maxConcurrency ?? 1,
       isFrozenWhenIdle: isFrozenWhenIdle && multiConcurrent === undefined,
-      runtime: this.#runtimeOptions(logStream, tmpDir, initializationType),
+      runtime: this.#runtimeOptions({ id, logStream, tmpDir, initializationType }),
       onRoom: () => this.#serveWaiting(),
     });
     this.#environments.add(environment);
     return environment;
   }
 
-  #runtimeOptions(logStream: string, tmpDir: string, initializationType: InitializationType) {
+  #runtimeOptions(environment: {
+    readonly id: string;
+    readonly logStream: string;
+    readonly tmpDir: string;
+    readonly initializationType: InitializationType;
+  }) {
+    const { id, logStream, tmpDir, initializationType } = environment;
     const { handler, taskRoot, memoryMb = 512, multiConcurrent, variables = {} } = this.#options;
     const { region = "us-east-1", runtimeClientDir = RUNTIME_CLIENT_DIR } = this.#options;
     const isMultiConcurrent = multiConcurrent !== undefined;
@@ -210,7 +221,7 @@ export class LambdaFunction implements AsyncDisposable {
         tmpDir,
         initializationType: isMultiConcurrent ? "lambda-managed-instances" : initializationType,
         multiConcurrent,
-        variables,
+        variables: typeof variables === "function" ? variables(id) : variables,
       }),
     };
   }
