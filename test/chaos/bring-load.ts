@@ -64,17 +64,6 @@ export async function bringLoad(load: Load, plan: Plan): Promise<LoadReport> {
   return { outcomes, actions, everyone };
 }
 
-/** Invokes every environment in peace, the one idle longest first. @param firstNumber not used before. */
-export async function wakeAll(lambda: LambdaFunction, firstNumber: number): Promise<void> {
-  const count = 2 * lambda.environments.length;
-  for (let i = 0; i < count; i += 1) {
-    const work: Work = { number: firstNumber + i, workMs: 0, fate: "answers" };
-    await (
-      await lambda.invoke(work)
-    ).finished;
-  }
-}
-
 async function strike(
   action: Action,
   { lambda, stack, environments }: Omit<Load, "onProgress">,
@@ -97,9 +86,13 @@ async function strike(
       return undefined;
     }
     case "refuse-connections":
-      return stack.refuseConnections(action.forMs);
-    case "restart-pushgateway":
-      return stack.restartPushgateway(action.signal);
+      return stack.refuseConnections(action.turn, action.forMs);
+    case "restart-pushgateway": {
+      const killed = lastUsed(lambda, action.environments).map((one) => one.crash());
+      await stack.restartPushgateway(action.turn, action.signal);
+      await Promise.all(killed);
+      return undefined;
+    }
     case "kill-retirer":
       return stack.killRetirer(action.index);
   }
@@ -111,6 +104,14 @@ function choose(lambda: LambdaFunction, share: number): ExecutionEnvironment | u
   const busy = all.filter(({ status }) => status === "busy");
   const from = busy.length > 0 ? busy : all;
   return from[Math.floor(share * from.length)];
+}
+
+/** Those that have ended an invocation last; where too few are idle, others. */
+function lastUsed(lambda: LambdaFunction, count: number): ExecutionEnvironment[] {
+  const isIdle = ({ status }: ExecutionEnvironment) => status === "idle";
+  const all = lambda.environments;
+  const inOrder = [...all.filter(isIdle).reverse(), ...all.filter((one) => !isIdle(one))];
+  return inOrder.slice(0, count);
 }
 
 function count(counts: Record<string, number>, key: string): void {

@@ -16,12 +16,21 @@ export interface PlanOptions {
   readonly perSecond: number;
 }
 
-/** Something done to processes or the network. `share` names an environment: from 0 to 1 of those there are. */
+/**
+ * Something done to processes or the network. `share` names an environment, from 0 to 1 of those
+ * there are; `turn` a Pushgateway, from 0 and on: they take turns.
+ */
 export type Action =
   | { readonly type: "kill" | "shut-down"; readonly share: number }
   | { readonly type: "freeze"; readonly share: number; readonly forMs: number }
-  | { readonly type: "refuse-connections"; readonly forMs: number }
-  | { readonly type: "restart-pushgateway"; readonly signal: "SIGTERM" | "SIGKILL" }
+  | { readonly type: "refuse-connections"; readonly turn: number; readonly forMs: number }
+  | {
+      readonly type: "restart-pushgateway";
+      readonly turn: number;
+      readonly signal: "SIGTERM" | "SIGKILL";
+      /** That many environments that pushed just before are killed with it. */
+      readonly environments: number;
+    }
   | { readonly type: "kill-retirer"; readonly index: 0 | 1 };
 
 export interface Plan {
@@ -39,11 +48,14 @@ const SHARES = {
   kills: { share: 0.0015, least: 3 },
   shutdowns: { share: 0.003, least: 4 },
   freezes: { share: 0.01, least: 10 },
-  refusals: { share: 0.0003, least: 1 },
+  refusals: { share: 0.0004, least: 2 },
   retirerKills: { share: 0.0003, least: 1 },
-  gracefulRestarts: { share: 0.00015, least: 1 },
-  pushgatewayKills: { share: 0.00015, least: 1 },
+  gracefulRestarts: { share: 0.0002, least: 2 },
+  pushgatewayKills: { share: 0.0002, least: 2 },
 } as const;
+
+/** Nobody is left to push again what a Pushgateway had not written down. */
+const KILLED_WITH_PUSHGATEWAY = 4;
 
 /** Draws a run. */
 export function makePlan(options: PlanOptions): Plan {
@@ -76,29 +88,35 @@ function planActions({ seed, invocations, perSecond }: PlanOptions): Plan["actio
   const actions: { atMs: number; action: Action }[] = [];
   const spread = (
     { share, least }: { readonly share: number; readonly least: number },
-    make: () => Action,
+    make: (turn: number) => Action,
   ) => {
     const count = Math.max(least, Math.round(share * invocations));
     // One in each part of the run, and none at its very ends.
     for (let i = 0; i < count; i += 1) {
       const part = (i + 0.1 + 0.8 * random.uniform()) / count;
-      actions.push({ atMs: part * lengthMs, action: make() });
+      actions.push({ atMs: part * lengthMs, action: make(i) });
     }
   };
   const share = () => random.uniform();
   const between = (fromMs: number, toMs: number) => fromMs + (toMs - fromMs) * random.uniform();
   spread(SHARES.kills, () => ({ type: "kill", share: share() }));
   spread(SHARES.shutdowns, () => ({ type: "shut-down", share: share() }));
-  spread(SHARES.freezes, () => ({ type: "freeze", share: share(), forMs: between(20, 4_000) }));
-  spread(SHARES.refusals, () => ({ type: "refuse-connections", forMs: between(200, 1_500) }));
+  spread(SHARES.freezes, () => ({ type: "freeze", share: share(), forMs: between(20, 3_000) }));
+  spread(SHARES.refusals, (turn) => ({
+    type: "refuse-connections",
+    turn,
+    forMs: between(200, 1_500),
+  }));
   const index = () => (random.uniform() < 0.5 ? 0 : 1);
   spread(SHARES.retirerKills, () => ({ type: "kill-retirer", index: index() }));
-  const restart = (signal: "SIGTERM" | "SIGKILL"): Action => ({
-    type: "restart-pushgateway",
-    signal,
-  });
-  spread(SHARES.gracefulRestarts, () => restart("SIGTERM"));
-  spread(SHARES.pushgatewayKills, () => restart("SIGKILL"));
+  const restart = { type: "restart-pushgateway", environments: 0 } as const;
+  spread(SHARES.gracefulRestarts, (turn) => ({ ...restart, turn, signal: "SIGTERM" }));
+  spread(SHARES.pushgatewayKills, (turn) => ({
+    ...restart,
+    turn,
+    signal: "SIGKILL",
+    environments: KILLED_WITH_PUSHGATEWAY,
+  }));
   return actions.sort((a, b) => a.atMs - b.atMs);
 }
 

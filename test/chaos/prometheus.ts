@@ -23,10 +23,10 @@ const START_TIMEOUT_MS = 30_000;
 const EVERYTHING = "1d";
 
 /**
- * A scrape may take no longer than until the next one: one job asks five times a second, and another
- * once, so that a slow page is not never seen.
+ * A scrape may take no longer than until the next one: one job asks five times a second, and others
+ * less often, so that a slow page is not never seen.
  */
-const INTERVALS = ["200ms", "1s"] as const;
+const INTERVALS = ["200ms", "1s", "5s"] as const;
 
 /** @param options `folder` is made, and keeps what it scraped. */
 export async function startPrometheus(options: {

@@ -1,6 +1,6 @@
 /** A Pushgateway that is restarted now and then, and what is left of its groups each time. */
 
-import { globSync } from "node:fs";
+import { globSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   installed,
@@ -24,7 +24,7 @@ export interface PushgatewayLife {
 
 export interface PushgatewayLifeOptions {
   readonly kind: PushgatewayKind;
-  /** Where it keeps its groups. */
+  /** Where it keeps its groups; made if it isn't there. */
   readonly folder: string;
   /** Told what each of its groups holds after a restart, by instance. */
   readonly onRestarted: (signal: RestartSignal, groups: ReadonlyMap<string, Sums>) => void;
@@ -45,6 +45,7 @@ export async function startPushgatewayLife(
   options: PushgatewayLifeOptions,
 ): Promise<PushgatewayLife> {
   const { kind, folder, onRestarted } = options;
+  mkdirSync(folder, { recursive: true });
   const start = () =>
     kind.start({ persistencePath: join(folder, "groups"), persistenceInterval: "1s" });
   let current = await start();
@@ -56,7 +57,9 @@ export async function startPushgatewayLife(
   const restartNow = async (signal: RestartSignal) => {
     await end(signal);
     const next = await start();
-    onRestarted(signal, readSumsByInstance((await readPageOf(next)) ?? ""));
+    const page = await readPageOf(next);
+    if (page === undefined) throw new Error(`${next.url}: expected a page after the restart`);
+    onRestarted(signal, readSumsByInstance(page));
     current = next;
   };
   return {
@@ -72,9 +75,12 @@ export async function startPushgatewayLife(
   };
 }
 
+/** However slow the machine is, a Pushgateway that lives has a page by then. */
+const PAGE_TIMEOUT_MS = 60_000;
+
 async function readPageOf({ url }: TestPushgateway): Promise<string | undefined> {
   try {
-    const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(PAGE_TIMEOUT_MS) });
     return answer.ok ? await answer.text() : undefined;
   } catch {
     return undefined;

@@ -8,18 +8,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ExecutionEnvironment } from "../support/lambda/execution-environment.ts";
-import { createFunction, type LambdaFunction } from "../support/lambda/lambda-function.ts";
+import type { ExecutionEnvironment, ProcessEnd } from "../support/lambda/execution-environment.ts";
+import { createFunction } from "../support/lambda/lambda-function.ts";
 import type { PushgatewayKind } from "../support/pushgateway.ts";
-import { bringLoad, wakeAll, type LoadReport } from "./bring-load.ts";
+import { bringLoad, type LoadReport } from "./bring-load.ts";
 import { bundleFunction } from "./bundle-function.ts";
 import { watchPage, type PageReport } from "./page-watch.ts";
 import { FUNCTION_TIMEOUT_MS, makePlan, type PlanOptions } from "./plan.ts";
+import {
+  countGroups,
+  processOf,
+  readPage,
+  shutDownAll,
+  untilRetired,
+  wakeAll,
+  wakeUntilTaken,
+} from "./settle.ts";
 import { startStack, WINDOWS, type Stack } from "./stack.ts";
-import { addUp, readSums, sumsOf, totalOf, type Sums } from "./sums.ts";
+import { readSums, totalOf } from "./sums.ts";
 import { readTruth } from "./truth.ts";
-import { compare, judge, type Verdict } from "./verdict.ts";
-import { FAMILIES } from "./work.ts";
+import { compare, judge, type Ending, type Verdict } from "./verdict.ts";
 
 /** This project's way, and how people push from Lambda without it. */
 export const WAYS = {
@@ -36,7 +44,10 @@ export const WAYS = {
 export type Way = keyof typeof WAYS;
 
 export interface RunOptions extends PlanOptions {
+  /** Which program the Pushgateways are. */
   readonly pushgateway: PushgatewayKind;
+  /** How many of them this project's way is given; default 2. prom-client's client knows one. */
+  readonly pushgateways?: number;
   /** Told what happens, in a line each. */
   readonly onProgress?: (line: string) => void;
 }
@@ -77,12 +88,11 @@ export interface WayReport extends Pick<LoadReport, "outcomes" | "actions"> {
 const INIT_TIMEOUT_MS = 30_000;
 /** For groups to be retired beyond the window. */
 const GRACE_SECONDS = 4;
-const SHUTDOWNS_AT_ONCE = 2;
+/** Every so many environments, one has the adaptive strategy. */
+const ONE_ADAPTIVE_OF = 3;
 const UNCERTAIN = "metrics_uncertain_total";
 /** Numbers of the invocations that wake everyone, behind those of any plan. */
 const WAKING = [10_000_000, 20_000_000] as const;
-const WAKING_STEP = 10_000;
-const MAX_WAKES = 10;
 
 /** Runs one way, from nothing to the reckoning. */
 export async function runWay(way: Way, options: RunOptions): Promise<WayReport> {
@@ -94,14 +104,20 @@ export async function runWay(way: Way, options: RunOptions): Promise<WayReport> 
   const onProgress = (line: string) => options.onProgress?.(`${title}: ${line}`);
   const isExact = way === "exact";
   using bundle = await bundleFunction(name);
-  const stack = await startStack({ ...options, folder, isAggregated: isExact });
+  const pushgateways = isExact ? (options.pushgateways ?? 2) : 1;
+  const stack = await startStack({ ...options, pushgateways, folder, isAggregated: isExact });
   const lambda = createFunction({
     ...bundle,
     timeoutMs: FUNCTION_TIMEOUT_MS,
     initTimeoutMs: INIT_TIMEOUT_MS,
     maxEnvironments: options.environments,
     maxWaiting: options.invocations,
-    variables: { ...stack.variables, ...variables, CHAOS_TRUTH: truthFolder },
+    variables: (id) => ({
+      ...stack.variables,
+      ...variables,
+      METRICS_STRATEGY: Number(id) % ONE_ADAPTIVE_OF === 0 ? "adaptive" : "every",
+      CHAOS_TRUTH: truthFolder,
+    }),
   });
   try {
     await lambda.provision(options.environments);
@@ -119,25 +135,24 @@ export async function runWay(way: Way, options: RunOptions): Promise<WayReport> 
     if (isExact) {
       // Nobody pushes for so long that every group is retired; then everyone goes on.
       await delay((WINDOWS.retireAfterSeconds + GRACE_SECONDS) * 1_000);
-      await wakeUntilTaken(lambda, stack, truthFolder);
+      await wakeUntilTaken(lambda, stack, { truthFolder, firstNumber: WAKING[1] });
     }
-    const groups = countGroups(await stack.readPushgateway());
+    const groups = countGroups(await stack.readPushgateways());
     const living = lambda.environments;
-    const peaceful = new Set(living.map(processOf));
+    const endings = endingsOf(new Set([...everyone, ...living]));
     await shutDownAll(lambda);
     if (isExact) await untilRetired(stack);
     const truth = readTruth(truthFolder);
     const text = await readPage(stack.pageUrl);
     const page = readSums(text);
     const pages = await watch.stop();
-    const processes = [...truth.keys()];
     const verdict = judge({
       truth,
       page,
       ledger: await stack.readLedger(),
-      groups: stack.delivered.groups(),
-      endedEarly: new Set(processes.filter((process) => !peaceful.has(process))),
-      gaveUp: whoGaveUp(processes, everyone),
+      groups: stack.deliveredGroups(),
+      endings,
+      gaveUp: whoGaveUp([...truth.keys()], everyone),
     });
     return {
       way,
@@ -148,12 +163,12 @@ export async function runWay(way: Way, options: RunOptions): Promise<WayReport> 
       ...(await askPrometheus(stack, isExact)),
       groups,
       environments: living.length,
-      groupsAtEnd: countGroups(await stack.readPushgateway()),
+      groupsAtEnd: countGroups(await stack.readPushgateways()),
       pages,
       faults: stack.faults,
       uncertainSamples: totalOf(readSums(text, UNCERTAIN), UNCERTAIN),
       ...(isExact ? { verdict } : {}),
-      rejected: stack.delivered.rejected,
+      rejected: stack.rejectedPushes(),
       seconds: secondsSince(startedMs),
     };
   } finally {
@@ -167,64 +182,21 @@ function secondsSince(startedMs: number): number {
   return Math.round((performance.now() - startedMs) / 1_000);
 }
 
-async function shutDownAll(lambda: LambdaFunction): Promise<void> {
-  const remaining = lambda.environments.values();
-  const work = async () => {
-    for (const environment of remaining) await lambda.shutdownEnvironment(environment);
-  };
-  await Promise.all(Array.from({ length: SHUTDOWNS_AT_ONCE }, work));
-}
+const ENDED_BY: Readonly<Record<ProcessEnd["by"], Ending>> = {
+  crash: "killed",
+  timeout: "timed out",
+  "init-timeout": "timed out",
+  itself: "crashed",
+  shutdown: "shut down",
+};
 
-/**
- * Invokes every environment in peace until all that they recorded has been taken, and each has one
- * group: where the machine is slow, a push in peace may go unanswered as well.
- */
-async function wakeUntilTaken(
-  lambda: LambdaFunction,
-  stack: Stack,
-  truthFolder: string,
-): Promise<void> {
-  for (let wake = 0; wake < MAX_WAKES; wake += 1) {
-    if (wake > 0) await delay(GRACE_SECONDS * 1_000);
-    await wakeAll(lambda, WAKING[1] + wake * WAKING_STEP);
-    const living = new Set(lambda.environments.map(processOf));
-    const isOneEach = countGroups(await stack.readPushgateway()) <= living.size;
-    const parts = [...readTruth(truthFolder)].filter(([process]) => living.has(process));
-    const recorded = parts.map(([process, own]) => sumsOf(process, own));
-    const taken = stack.delivered.groups().filter(({ process = "" }) => living.has(process));
-    if (isOneEach && ordersOf(recorded) === ordersOf(taken.map(({ sums }) => sums))) return;
-  }
-}
-
-function ordersOf(sums: readonly Sums[]): number {
-  return totalOf(addUp(sums), FAMILIES.process);
-}
-
-function processOf({ id, pid }: ExecutionEnvironment): string {
-  return `${id}-${pid}`;
-}
-
-/** Waits until no group of the function is left, or so long that none should be. */
-async function untilRetired(stack: Stack): Promise<void> {
-  const deadline = performance.now() + (WINDOWS.retireAfterSeconds + 2 * GRACE_SECONDS) * 1_000;
-  while (countGroups(await stack.readPushgateway()) > 0 && performance.now() < deadline) {
-    await delay(250);
-  }
-}
-
-/** The function's groups on a Pushgateway's page. */
-function countGroups(page: string): number {
-  return page
-    .split("\n")
-    .filter((line) => line.startsWith("push_time_seconds{") && line.includes('component="chaos"'))
-    .length;
-}
-
-/** The page at the end, which nothing disturbs any more. */
-async function readPage(url: string): Promise<string> {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`the last page: status ${answer.status}, expected 200`);
-  return answer.text();
+/** How those processes ended that did not live until the end. */
+function endingsOf(everyone: ReadonlySet<ExecutionEnvironment>): Map<string, Ending> {
+  return new Map(
+    [...everyone].flatMap(({ id, ends }) =>
+      ends.map(({ pid, by }) => [processOf({ id, pid }), ENDED_BY[by]] as const),
+    ),
+  );
 }
 
 /** The processes of environments that said so; which of several it was, they don't say. */

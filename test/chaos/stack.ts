@@ -1,5 +1,5 @@
 /**
- * Everything around the function in a chaos run: a Pushgateway and a DynamoDB behind proxies that
+ * Everything around the function in a chaos run: Pushgateways and a DynamoDB behind proxies that
  * inject faults, two retirements at once, the page, and a Prometheus that scrapes it.
  */
 
@@ -13,30 +13,34 @@ import { localFolder } from "../../local/folder.ts";
 import { startChild, type Child } from "../../local/processes.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import type { PushgatewayKind } from "../support/pushgateway.ts";
-import { createDelivered, type Delivered, type RestartSignal } from "./delivered.ts";
+import type { DeliveredGroup, RestartSignal } from "./delivered.ts";
+import { startFaultyPushgateway } from "./faulty-pushgateway.ts";
 import { drawFaults, NO_FAULT } from "./plan.ts";
 import { startPrometheus, type Prometheus } from "./prometheus.ts";
-import { startPushgatewayLife } from "./pushgateway-life.ts";
 import { readSums, type Sums } from "./sums.ts";
 
 /**
  * The protocol's times, scaled down from minutes to seconds. The time to send a push again is not
- * scaled as far: it has to outlast the pauses that an environment makes after failures.
+ * scaled as far: it has to outlast the pauses that an environment makes after failures. Nor is the
+ * margin for late pushes, since a slow machine may stand still for seconds.
  */
 export const WINDOWS = {
-  retireAfterSeconds: 26,
+  retireAfterSeconds: 36,
   leaseSeconds: 8,
   resendSeconds: 12,
   persistenceSeconds: 1,
-  marginSeconds: 4,
+  marginSeconds: 14,
 } as const;
 
 export interface StackOptions {
   readonly seed: string;
+  /** Which program the Pushgateways are. */
   readonly pushgateway: PushgatewayKind;
+  /** How many of them. */
+  readonly pushgateways: number;
   /** Empty; everything is kept in there. */
   readonly folder: string;
-  /** Whether the page is ours, and retirements run; else it is the Pushgateway's own. */
+  /** Whether the page is ours, and retirements run; else it is the first Pushgateway's own. */
   readonly isAggregated: boolean;
 }
 
@@ -45,94 +49,73 @@ export interface Stack {
   readonly variables: Readonly<Record<string, string>>;
   /** What Prometheus scrapes. */
   readonly pageUrl: string;
-  readonly delivered: Delivered;
-  /** Requests to the Pushgateway that met a fault so far, by its type. */
+  /** Requests to the Pushgateways that met a fault so far, by its type. */
   readonly faults: Readonly<Record<string, number>>;
   readonly prometheus: Prometheus;
-  refuseConnections(forMs: number): Promise<void>;
-  restartPushgateway(signal: RestartSignal): Promise<void>;
+  /** @param turn from 0, and on: the Pushgateways take turns. */
+  refuseConnections(turn: number, forMs: number): Promise<void>;
+  restartPushgateway(turn: number, signal: RestartSignal): Promise<void>;
   killRetirer(index: 0 | 1): Promise<void>;
   /** From now on nothing goes wrong any more; resolves when everything that is late has arrived. */
   calm(): Promise<void>;
-  /** The Pushgateway's own page, read past all faults. */
-  readPushgateway(): Promise<string>;
+  /** What every group was given, wherever it is. */
+  deliveredGroups(): readonly DeliveredGroup[];
+  /** Pushes that were refused for what they held (400), which none should be. */
+  rejectedPushes(): readonly string[];
+  /** The Pushgateways' own pages, read past all faults. */
+  readPushgateways(): Promise<readonly string[]>;
   /** What the ledger holds, read past all faults; nothing where there is none. */
   readLedger(): Promise<Sums>;
   close(): Promise<void>;
 }
 
 const PUSH_TIMEOUT_MS = 1_000;
-/** Long for the network, short beside the margin for late pushes. */
-const LATEST_MS = 2_000;
+/** So long that most environments of a run are busy, as the adaptive strategy has it. */
+const FLUSH_INTERVAL_MS = 2_000;
 
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { seed, folder, isAggregated } = options;
-  const delivered = createDelivered();
-  const pushgateway = await startPushgatewayLife({
-    kind: options.pushgateway,
-    folder,
-    onRestarted: delivered.onRestarted,
-  });
-  let isCalm = false;
+  const { seed, folder, isAggregated, pushgateway: kind } = options;
   const faults: Record<string, number> = {};
-  const canCutRequests = !options.pushgateway.isOld;
-  const draw = drawFaults({
-    seed,
-    timeoutMs: PUSH_TIMEOUT_MS,
-    latestMs: LATEST_MS,
-    canCutRequests,
-  });
-  const proxy = await startFaultyProxy({
-    target: () => pushgateway.url,
-    faultOf: ({ method }) => {
-      const fault = isCalm ? NO_FAULT : draw(method);
-      if (fault !== NO_FAULT) faults[fault.type] = (faults[fault.type] ?? 0) + 1;
-      return fault;
-    },
-    onArrived: delivered.onArrived,
-    onForwarded: delivered.onForwarded,
-    keepsRequests: false,
-  });
-  const variables = { ...VARIABLES, PUSHGATEWAY_URL: proxy.url };
+  const start = (_: unknown, index: number) =>
+    startFaultyPushgateway({
+      kind,
+      folder: join(folder, `pushgateway-${index}`),
+      seed: `${seed}: Pushgateway ${index}`,
+      timeoutMs: PUSH_TIMEOUT_MS,
+      onFault: (type) => void (faults[type] = (faults[type] ?? 0) + 1),
+    });
+  const pushgateways = await Promise.all(Array.from({ length: options.pushgateways }, start));
+  const inTurn = (turn: number) => pushgateways[turn % pushgateways.length];
+  const variables = {
+    ...VARIABLES,
+    PUSHGATEWAY_URL: pushgateways.map(({ url }) => url).join(","),
+  };
+  let isCalm = false;
   const aggregation = isAggregated
     ? await startAggregation({ seed, folder, variables, isCalm: () => isCalm })
     : undefined;
-  // A Pushgateway moves with each restart; the proxy stays.
-  const pageUrl = aggregation?.pageUrl ?? `${proxy.url}/metrics`;
+  const pageUrl = aggregation?.pageUrl ?? `${pushgateways[0]?.url}/metrics`;
   const prometheus = await startPrometheus({ pageUrl, folder: join(folder, "prometheus") });
-
-  let refusing: Promise<void> = Promise.resolve();
-  const refuse = async (forMs: number) => {
-    if (isCalm) return;
-    await proxy.refuseConnections();
-    await new Promise((resolve) => setTimeout(resolve, forMs));
-    await proxy.acceptConnections();
-  };
   return {
     variables,
     pageUrl,
-    delivered,
     faults,
     prometheus,
-    refuseConnections: (forMs) => (refusing = refusing.then(() => refuse(forMs))),
-    restartPushgateway: (signal) => pushgateway.restart(signal),
+    refuseConnections: async (turn, forMs) => inTurn(turn)?.refuseConnections(forMs),
+    restartPushgateway: async (turn, signal) => inTurn(turn)?.restart(signal),
     killRetirer: async (index) => aggregation?.killRetirer(index),
     async calm() {
       isCalm = true;
-      await refusing;
-      await proxy.settled();
+      await Promise.all(pushgateways.map((one) => one.calm()));
     },
-    async readPushgateway() {
-      const page = await pushgateway.readPage();
-      if (page === undefined) throw new Error("the Pushgateway has no page");
-      return page;
-    },
+    deliveredGroups: () => pushgateways.flatMap(({ delivered }) => delivered.groups()),
+    rejectedPushes: () => pushgateways.flatMap(({ delivered }) => delivered.rejected),
+    readPushgateways: () => Promise.all(pushgateways.map((one) => one.readPage())),
     readLedger: async () => aggregation?.readLedger() ?? new Map(),
     async close() {
       await prometheus.close();
       await aggregation?.close();
-      await proxy.close();
-      await pushgateway.close();
+      await Promise.all(pushgateways.map((one) => one.close()));
     },
   };
 }
@@ -143,6 +126,7 @@ const VARIABLES = {
   STAGE: DEPLOYMENT.stage,
   LOG_LEVEL: "warn",
   METRICS_PUSH_TIMEOUT_MS: String(PUSH_TIMEOUT_MS),
+  METRICS_FLUSH_INTERVAL_MS: String(FLUSH_INTERVAL_MS),
   METRICS_RETIRE_AFTER_SECONDS: String(WINDOWS.retireAfterSeconds),
   METRICS_LEASE_SECONDS: String(WINDOWS.leaseSeconds),
   METRICS_RESEND_SECONDS: String(WINDOWS.resendSeconds),

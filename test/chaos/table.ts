@@ -1,23 +1,40 @@
 /** The reports of a chaos run as tables in Markdown. */
 
 import { WAYS, type WayReport } from "./run-way.ts";
+import { ENDINGS } from "./verdict.ts";
 
-/** One row for each way, all under the same load and faults. Values are orders, but for the last three columns. */
+/** What the columns and rows mean, for those who read the tables alone. */
+export const LEGEND = `Values are orders, of which each part of an invocation records 1 to 3.
+recorded: as each process wrote it down. counted: on the page at the end. lost: the difference, process
+by process; of these, with a process: recorded last by one that ended, and taken by no Pushgateway;
+with a Pushgateway: taken, and not yet in its file when it was killed; unanswered: in a push that nobody
+ever answered, given up. doubled: counted more often than recorded. increase(): what PromQL makes of all
+pages. decreases: how often Prometheus saw a value fall. groups: when all is quiet. For prom-client's
+own pushes no causes are looked for.
+`;
+
+/** One row for each way, all under the same load and faults. */
 export function waysTable(reports: readonly WayReport[]): string {
   const head = [
     "",
     "recorded",
     "counted",
     "lost",
+    "with a process",
+    "with a Pushgateway",
+    "unanswered",
     "doubled",
     "`increase()`",
     "decreases",
     "groups",
+    "environments",
   ];
   const rows = reports.map((report) => [
     WAYS[report.way].title,
-    ...[report.recorded, report.counted, lostBy(report), report.doubled].map(formatNumber),
-    ...[report.increase, report.decreases, report.groups].map(formatNumber),
+    ...[report.recorded, report.counted, lostBy(report)].map(formatNumber),
+    ...causesOf(report),
+    ...[report.doubled, report.increase, report.decreases].map(formatNumber),
+    ...[report.groups, report.environments].map(formatNumber),
   ]);
   return layOut([head, ...rows]);
 }
@@ -25,18 +42,23 @@ export function waysTable(reports: readonly WayReport[]): string {
 /** Where the missing orders of this project's way went: each to a cause that no metrics can help. */
 export function lossesTable({ verdict }: WayReport): string {
   if (verdict === undefined) return "";
-  const { recorded, counted, unacknowledged, uncertain, lostByPushgateway, doubled } = verdict;
-  const rows: [string, number][] = [
-    ["recorded", recorded],
-    ["counted", counted],
-    ["not acknowledged when their process ended", unacknowledged],
-    ["in a Pushgateway killed by SIGKILL, not yet in its file", lostByPushgateway.SIGKILL],
-    ["in a Pushgateway ended by SIGTERM", lostByPushgateway.SIGTERM],
-    ["uncertain: never answered, and given up", uncertain],
-    ["doubled", doubled],
-    ["differences without a cause", verdict.unexplained.length],
+  const { losses, lostByPushgateway, uncertain, living, unexplained } = verdict;
+  const rows: [string, ...(number | undefined)[]][] = [
+    ...ENDINGS.map((ending): [string, number, number, number] => {
+      const { processes, orders, pushed } = losses[ending];
+      return [`processes ${ending}`, processes, orders, pushed];
+    }),
+    ["processes that lived to the end", living, 0, 0],
+    ["in a Pushgateway killed before it wrote them down", undefined, lostByPushgateway.SIGKILL],
+    ["in a Pushgateway ended by SIGTERM", undefined, lostByPushgateway.SIGTERM],
+    ["in a push that nobody ever answered", undefined, uncertain],
+    ["differences without a cause", undefined, unexplained.length],
   ];
-  return layOut([["", "orders"], ...rows.map(([name, value]) => [name, formatNumber(value)])]);
+  const cell = (value: number | undefined) => (value === undefined ? "" : formatNumber(value));
+  return layOut([
+    ["", "processes", "orders lost", "of which pushed in vain"],
+    ...rows.map(([name, ...values]) => [name, ...[0, 1, 2].map((at) => cell(values[at]))]),
+  ]);
 }
 
 /** How often what happened, in one line. */
@@ -50,6 +72,13 @@ export function formatCounts(counts: Readonly<Record<string, number>>): string {
 /** All that is missing but what was counted of it: for a way with causes too, the sum of all. */
 function lostBy({ verdict, lost }: WayReport): number {
   return verdict === undefined ? lost : verdict.recorded - verdict.counted;
+}
+
+function causesOf({ verdict }: WayReport): string[] {
+  if (verdict === undefined) return ["–", "–", "–"];
+  const { unacknowledged, uncertain, lostByPushgateway } = verdict;
+  const { SIGKILL, SIGTERM } = lostByPushgateway;
+  return [unacknowledged, SIGKILL + SIGTERM, uncertain].map(formatNumber);
 }
 
 function formatNumber(value: number): string {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { DeliveredGroup } from "./delivered.ts";
 import { addUp, sumsOf, totalOf, type RecordedPart, type Sums } from "./sums.ts";
-import { judge, type Evidence, type Verdict } from "./verdict.ts";
+import { ENDINGS, judge, type Evidence, type Verdict } from "./verdict.ts";
 import { FAMILIES } from "./work.ts";
 
 const PROCESS = "1-100";
@@ -26,13 +26,13 @@ function judgeRun(but: Partial<Evidence> = {}): Verdict {
     groups,
     ledger,
     page: ledger,
-    endedEarly: new Set(),
+    endings: new Map(),
     gaveUp: new Set(),
     ...but,
   });
 }
 
-const EARLY = { endedEarly: new Set([PROCESS]) };
+const EARLY = { endings: new Map([[PROCESS, "killed"]] as const) };
 const GAVE_UP = { gaveUp: new Set([PROCESS]) };
 const [first, second, third, fourth] = ALL as [
   RecordedPart,
@@ -161,6 +161,18 @@ describe("the verdict of a chaos run", () => {
     ],
   ])("does not explain %s", (_, but) => {
     expect(judgeRun(but).unexplained).not.toEqual([]);
+  });
+
+  it("tells what was lost by how the process ended, and what of it had been pushed", () => {
+    const groups = [group(sums(first), { untaken: sums(first, second) })];
+    const lost = { processes: 1, orders: orders(second, third, fourth), pushed: orders(second) };
+    const none = { processes: 0, orders: 0, pushed: 0 };
+    for (const ending of ENDINGS) {
+      const { losses, unexplained } = judgeRun({ groups, endings: new Map([[PROCESS, ending]]) });
+      const all = Object.fromEntries(ENDINGS.map((one) => [one, none]));
+      expect(losses).toEqual({ ...all, [ending]: lost });
+      expect(unexplained).toEqual([]);
+    }
   });
 
   it("counts what is there twice", () => {

@@ -15,6 +15,20 @@ import {
 } from "./sums.ts";
 import { FAMILIES, recordedBy } from "./work.ts";
 
+/** What ended a process: `shut down` while things went wrong, so that its last push may have failed. */
+export type Ending = "killed" | "timed out" | "crashed" | "shut down";
+
+export const ENDINGS: readonly Ending[] = ["killed", "timed out", "crashed", "shut down"];
+
+/** What processes that ended in one way took with them. */
+export interface EndingLoss {
+  readonly processes: number;
+  /** Orders that they recorded last, and that no Pushgateway took. */
+  readonly orders: number;
+  /** Of those, orders in a push that has arrived and failed; the others were in none. */
+  readonly pushed: number;
+}
+
 export interface Evidence {
   /** What each process recorded, in its order. */
   readonly truth: ReadonlyMap<string, readonly RecordedPart[]>;
@@ -24,8 +38,8 @@ export interface Evidence {
   readonly ledger: Sums;
   /** What the page says then. */
   readonly page: Sums;
-  /** Processes that did not end in peace: killed, timed out, thrown over, or shut down amid faults. */
-  readonly endedEarly: ReadonlySet<string>;
+  /** Processes that did not live until all was calm. */
+  readonly endings: ReadonlyMap<string, Ending>;
   /** Processes that gave up a push that was never answered. */
   readonly gaveUp: ReadonlySet<string>;
 }
@@ -34,8 +48,12 @@ export interface Evidence {
 export interface Verdict {
   readonly recorded: number;
   readonly counted: number;
-  /** Recorded by a process that ended early, and taken by no Pushgateway. */
+  /** Recorded last by a process that ended early, and taken by no Pushgateway; all of them. */
   readonly unacknowledged: number;
+  /** The same, by how the process ended. */
+  readonly losses: Readonly<Record<Ending, EndingLoss>>;
+  /** Processes that lived until all was calm: they may lose nothing by themselves. */
+  readonly living: number;
   /** In a push that no Pushgateway took, and that its process gave up. */
   readonly uncertain: number;
   /** Taken by a Pushgateway that ended before it had written them down, or anyone retired them. */
@@ -52,6 +70,7 @@ export function judge(evidence: Evidence): Verdict {
   const { truth, ledger, page } = evidence;
   const unexplained: string[] = [];
   const lost = { unacknowledged: 0, uncertain: 0, SIGTERM: 0, SIGKILL: 0 };
+  const losses = noLosses();
   const kept: Sums[] = [];
   let [recorded, doubled] = [0, 0];
   const groupsOf = Map.groupBy(evidence.groups, ({ process }) => process ?? "");
@@ -60,6 +79,7 @@ export function judge(evidence: Evidence): Verdict {
     recorded += judged.recorded;
     doubled += Math.max(0, judged.counted - judged.recorded);
     for (const [cause, orders] of judged.lost) lost[cause] += orders;
+    addLoss(losses, evidence.endings.get(process), judged);
     unexplained.push(...judged.unexplained);
     kept.push(judged.kept);
   }
@@ -77,11 +97,35 @@ export function judge(evidence: Evidence): Verdict {
     recorded,
     counted: totalOf(ledger, FAMILIES.orders),
     unacknowledged: lost.unacknowledged,
+    losses,
+    living: [...truth.keys()].filter((process) => !evidence.endings.has(process)).length,
     uncertain: lost.uncertain,
     lostByPushgateway: { SIGTERM: lost.SIGTERM, SIGKILL: lost.SIGKILL },
     doubled,
     series: new Set([...all.keys(), ...page.keys()]).size,
     unexplained,
+  };
+}
+
+function noLosses(): Record<Ending, EndingLoss> {
+  const none = { processes: 0, orders: 0, pushed: 0 };
+  return { killed: none, "timed out": none, crashed: none, "shut down": none };
+}
+
+function addLoss(
+  losses: Record<Ending, EndingLoss>,
+  ending: Ending | undefined,
+  { lost, untaken }: JudgedProcess,
+): void {
+  if (ending === undefined) return;
+  const { processes, orders, pushed } = losses[ending];
+  const of = (wanted: Cause) =>
+    lost.reduce((sum, [cause, own]) => sum + (cause === wanted ? own : 0), 0);
+  const own = of("unacknowledged");
+  losses[ending] = {
+    processes: processes + 1,
+    orders: orders + own,
+    pushed: pushed + Math.min(own, untaken - of("uncertain")),
   };
 }
 
@@ -114,6 +158,8 @@ interface JudgedProcess {
   /** What its groups hold in the end. */
   readonly kept: Sums;
   readonly lost: readonly (readonly [Cause, orders: number])[];
+  /** Orders in its last pushes that have arrived, and that no Pushgateway took. */
+  readonly untaken: number;
   readonly unexplained: readonly string[];
 }
 
@@ -147,6 +193,7 @@ function judgeProcess(
     counted,
     kept,
     lost: [...lost, ...(causes ?? [])],
+    untaken: ordersOf(addUp(untaken)),
     unexplained,
   };
 }
@@ -169,7 +216,7 @@ function whyNotPushed(
   },
 ): readonly (readonly [Cause, orders: number])[] | undefined {
   const { recorded, pushed, untaken, parts, evidence } = compared;
-  const hasEndedEarly = evidence.endedEarly.has(process);
+  const hasEndedEarly = evidence.endings.has(process);
   const hasGivenUp = evidence.gaveUp.has(process);
   for (const missing of hasEndedEarly || hasGivenUp ? subsets(untaken) : [[]]) {
     const told = addUp([pushed, ...missing]);

@@ -1,0 +1,102 @@
+/**
+ * The end of a chaos run, in peace: waits until everything is where it belongs. No machine is too
+ * slow for that; what takes longer than the patience here never comes.
+ */
+
+import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ExecutionEnvironment } from "../support/lambda/execution-environment.ts";
+import type { LambdaFunction } from "../support/lambda/lambda-function.ts";
+import type { Stack } from "./stack.ts";
+import { addUp, sumsOf, totalOf, type Sums } from "./sums.ts";
+import { readTruth } from "./truth.ts";
+import { FAMILIES, type Work } from "./work.ts";
+
+const PATIENCE_MS = 300_000;
+/** Longer than the interval at which busy environments flush: each that is invoked then does. */
+const BETWEEN_WAKES_MS = 4_000;
+const SHUTDOWNS_AT_ONCE = 2;
+
+/** Invokes every environment, the one idle longest first. @param firstNumber not used before. */
+export async function wakeAll(lambda: LambdaFunction, firstNumber: number): Promise<void> {
+  const { length } = lambda.environments;
+  for (let i = 0; i < length; i += 1) {
+    const work: Work = { number: firstNumber + i, workMs: 0, fate: "answers" };
+    await (
+      await lambda.invoke(work)
+    ).finished;
+  }
+}
+
+/**
+ * Invokes every environment, again and again, until all that they recorded has been taken, and each
+ * has one group.
+ */
+export async function wakeUntilTaken(
+  lambda: LambdaFunction,
+  stack: Stack,
+  options: { readonly truthFolder: string; readonly firstNumber: number },
+): Promise<void> {
+  let number = options.firstNumber;
+  await until(BETWEEN_WAKES_MS, async () => {
+    await wakeAll(lambda, number);
+    number += lambda.environments.length;
+    const living = new Set(lambda.environments.map(processOf));
+    const parts = [...readTruth(options.truthFolder)].filter(([process]) => living.has(process));
+    const recorded = parts.map(([process, own]) => sumsOf(process, own));
+    const taken = stack.deliveredGroups().filter(({ process = "" }) => living.has(process));
+    const isOneEach = countGroups(await stack.readPushgateways()) <= living.size;
+    return isOneEach && ordersOf(recorded) === ordersOf(taken.map(({ sums }) => sums));
+  });
+}
+
+/** Shuts every environment down; each has its time to push. */
+export async function shutDownAll(lambda: LambdaFunction): Promise<void> {
+  const remaining = lambda.environments.values();
+  const work = async () => {
+    for (const environment of remaining) await lambda.shutdownEnvironment(environment);
+  };
+  await Promise.all(Array.from({ length: SHUTDOWNS_AT_ONCE }, work));
+}
+
+/** Waits until no group of the function is left. */
+export async function untilRetired(stack: Stack): Promise<void> {
+  await until(250, async () => countGroups(await stack.readPushgateways()) === 0);
+}
+
+/** The page at the end. @throws {Error} when there is none. */
+export async function readPage(url: string): Promise<string> {
+  let page: string | undefined;
+  await until(1_000, async () => {
+    const answer = await fetch(url);
+    const text = await answer.text();
+    if (answer.ok) page = text;
+    return answer.ok;
+  });
+  if (page === undefined) throw new Error(`${url}: expected a page in peace`);
+  return page;
+}
+
+/** The function's groups on Pushgateways' pages. */
+export function countGroups(pages: readonly string[]): number {
+  return pages
+    .flatMap((page) => page.split("\n"))
+    .filter((line) => line.startsWith("push_time_seconds{") && line.includes('component="chaos"'))
+    .length;
+}
+
+/** The name of the process that an environment runs now, as it calls itself. */
+export function processOf({ id, pid }: Pick<ExecutionEnvironment, "id" | "pid">): string {
+  return `${id}-${pid}`;
+}
+
+/** What fails is asked again, as what is not yet so. */
+async function until(periodMs: number, isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  const isDone = () => isSo().catch(() => false);
+  while (!(await isDone()) && performance.now() < deadline) await delay(periodMs);
+}
+
+function ordersOf(sums: readonly Sums[]): number {
+  return totalOf(addUp(sums), FAMILIES.process);
+}
