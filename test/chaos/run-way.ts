@@ -85,7 +85,7 @@ export interface WayReport extends Pick<LoadReport, "outcomes" | "actions"> {
   readonly seconds: number;
 }
 
-const INIT_TIMEOUT_MS = 30_000;
+const INIT_TIMEOUT_MS = 120_000;
 /** For groups to be retired beyond the window. */
 const GRACE_SECONDS = 4;
 /** Every so many environments, one has the adaptive strategy. */
@@ -124,7 +124,7 @@ export async function runWay(way: Way, options: RunOptions): Promise<WayReport> 
     onProgress(`${options.environments} environments after ${secondsSince(startedMs)} s`);
     const watch = watchPage({
       url: stack.pageUrl,
-      intervalMs: 250,
+      intervalMs: 500,
       readers: isExact ? 2 : 1,
       prefix: isExact ? "" : "chaos_",
     });

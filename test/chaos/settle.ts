@@ -7,8 +7,9 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ExecutionEnvironment } from "../support/lambda/execution-environment.ts";
 import type { LambdaFunction } from "../support/lambda/lambda-function.ts";
+import type { DeliveredGroup } from "./delivered.ts";
 import type { Stack } from "./stack.ts";
-import { addUp, sumsOf, totalOf, type Sums } from "./sums.ts";
+import { addUp, sumsOf, totalOf, type RecordedPart, type Sums } from "./sums.ts";
 import { readTruth } from "./truth.ts";
 import { FAMILIES, type Work } from "./work.ts";
 
@@ -29,8 +30,8 @@ export async function wakeAll(lambda: LambdaFunction, firstNumber: number): Prom
 }
 
 /**
- * Invokes every environment, again and again, until all that they recorded has been taken, and each
- * has one group.
+ * Invokes every environment, again and again, until each has one group, and all that was recorded
+ * meanwhile has been taken: what is missing then is what was missing before, and comes no more.
  */
 export async function wakeUntilTaken(
   lambda: LambdaFunction,
@@ -38,16 +39,34 @@ export async function wakeUntilTaken(
   options: { readonly truthFolder: string; readonly firstNumber: number },
 ): Promise<void> {
   let number = options.firstNumber;
+  let before = "";
   await until(BETWEEN_WAKES_MS, async () => {
     await wakeAll(lambda, number);
     number += lambda.environments.length;
-    const living = new Set(lambda.environments.map(processOf));
-    const parts = [...readTruth(options.truthFolder)].filter(([process]) => living.has(process));
-    const recorded = parts.map(([process, own]) => sumsOf(process, own));
-    const taken = stack.deliveredGroups().filter(({ process = "" }) => living.has(process));
-    const isOneEach = countGroups(await stack.readPushgateways()) <= living.size;
-    return isOneEach && ordersOf(recorded) === ordersOf(taken.map(({ sums }) => sums));
+    const living = lambda.environments.map(processOf).sort();
+    const groups = countGroups(await stack.readPushgateways());
+    const missing = missingOf(living, readTruth(options.truthFolder), stack.deliveredGroups());
+    const now = living.map((process) => `${process}: ${missing.get(process) ?? 0}`).join();
+    const isSettled = [...missing.values()].every((orders) => orders === 0) || now === before;
+    before = now;
+    return isSettled && groups <= living.length;
   });
+}
+
+/** Orders that each of these processes recorded, and that no Pushgateway has taken. */
+function missingOf(
+  processes: readonly string[],
+  truth: ReadonlyMap<string, readonly RecordedPart[]>,
+  groups: readonly DeliveredGroup[],
+): Map<string, number> {
+  const groupsOf = Map.groupBy(groups, ({ process }) => process);
+  return new Map(
+    processes.map((process) => {
+      const recorded = sumsOf(process, truth.get(process) ?? []);
+      const taken = addUp((groupsOf.get(process) ?? []).map(({ sums }) => sums));
+      return [process, ordersOf(recorded) - ordersOf(taken)];
+    }),
+  );
 }
 
 /** Shuts every environment down; each has its time to push. */
@@ -97,6 +116,6 @@ async function until(periodMs: number, isSo: () => Promise<boolean>): Promise<vo
   while (!(await isDone()) && performance.now() < deadline) await delay(periodMs);
 }
 
-function ordersOf(sums: readonly Sums[]): number {
-  return totalOf(addUp(sums), FAMILIES.process);
+function ordersOf(sums: Sums): number {
+  return totalOf(sums, FAMILIES.process);
 }
