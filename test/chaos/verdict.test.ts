@@ -149,6 +149,19 @@ describe("the verdict of a chaos run", () => {
     ["more in the ledger than was pushed", { ledger: sums(...ALL, first) }],
     ["less on the page than in the ledger", { page: sums(first) }],
     ["more on the page than in the ledger", { page: sums(...ALL, first) }],
+    [
+      "more on the page than a Pushgateway had that lost some of it",
+      {
+        groups: [
+          group(sums(first, second), {
+            alternatives: [{ signal: "SIGKILL", sums: sums(first) }],
+          }),
+        ],
+        ledger: sums(first),
+        page: sums(first, second, third),
+        ...EARLY,
+      },
+    ],
     ["a series that nobody recorded", { page: new Map([...sums(...ALL), ["chaos_x_total", 1]]) }],
     [
       "one bucket that is wrong by one",

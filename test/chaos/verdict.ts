@@ -72,6 +72,7 @@ export function judge(evidence: Evidence): Verdict {
   const lost = { unacknowledged: 0, uncertain: 0, SIGTERM: 0, SIGKILL: 0 };
   const losses = noLosses();
   const kept: Sums[] = [];
+  const pushed: Sums[] = [];
   let [recorded, doubled] = [0, 0];
   const groupsOf = Map.groupBy(evidence.groups, ({ process }) => process ?? "");
   for (const [process, parts] of truth) {
@@ -82,15 +83,17 @@ export function judge(evidence: Evidence): Verdict {
     addLoss(losses, evidence.endings.get(process), judged);
     unexplained.push(...judged.unexplained);
     kept.push(judged.kept);
+    pushed.push(judged.pushed);
   }
   const expected = addUp(kept);
   for (const { series, expected: one, actual } of differences(expected, ledger)) {
     unexplained.push(`${series}: ${actual} in the ledger, expected ${one}`);
   }
   const all = addUp([...truth].map(([process, parts]) => sumsOf(process, parts)));
+  const taken = addUp(pushed);
   for (const { series, expected: one, actual } of differences(ledger, page)) {
     // What a Pushgateway lost after it had been served stays on the page: the floor holds it.
-    const isFloor = lost.SIGKILL > 0 && actual > one && actual <= (all.get(series) ?? 0);
+    const isFloor = lost.SIGKILL > 0 && actual > one && actual <= (taken.get(series) ?? 0);
     if (!isFloor) unexplained.push(`${series}: ${actual} on the page, ${one} in the ledger`);
   }
   return {
@@ -157,6 +160,8 @@ interface JudgedProcess {
   readonly counted: number;
   /** What its groups hold in the end. */
   readonly kept: Sums;
+  /** What Pushgateways took of it, those that lost it again too. */
+  readonly pushed: Sums;
   readonly lost: readonly (readonly [Cause, orders: number])[];
   /** Orders in its last pushes that have arrived, and that no Pushgateway took. */
   readonly untaken: number;
@@ -192,6 +197,7 @@ function judgeProcess(
     recorded: ordersOf(recorded),
     counted,
     kept,
+    pushed,
     lost: [...lost, ...(causes ?? [])],
     untaken: ordersOf(addUp(untaken)),
     unexplained,
