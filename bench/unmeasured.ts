@@ -12,6 +12,9 @@ const NO_METRICS: MetricsClient = {
   histogram() {},
   timer: () => () => 0,
   generateMetrics: () => Promise.resolve(""),
+  get afterwards() {
+    return NO_METRICS;
+  },
 };
 
 /** Leaves the handler as it is. */

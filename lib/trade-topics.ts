@@ -7,7 +7,7 @@ import { ServiceError } from "./errors.ts";
 import type { LabelSet } from "./metrics/family.ts";
 import type { MetricsClient } from "./metrics/record/metrics-client.ts";
 import { openKafkaProducer } from "./trades/kafka-producer.ts";
-import { SEND_FAILURES, type TopicProducer } from "./trades/topic-producer.ts";
+import { SEND_FAILURES, type TopicProducer, type Unanswered } from "./trades/topic-producer.ts";
 import type { TopicRecord } from "./trades/topic-record.ts";
 
 export interface TradeTopics {
@@ -47,6 +47,8 @@ export function producingZeros(...topics: readonly string[]): Record<string, Lab
   const operation = "produce";
   return {
     kafka_messages_produced_total: topics.map((topic) => ({ topic })),
+    kafka_messages_unanswered_total: topics.map((topic) => ({ topic })),
+    kafka_messages_settled_total: topics.map((topic) => ({ topic })),
     kafka_errors_total: topics.flatMap((topic) =>
       SEND_FAILURES.map((reason) => ({ topic, operation, reason })),
     ),
@@ -65,14 +67,27 @@ interface Sending {
 async function sendMeasured(producer: TopicProducer, sending: Sending): Promise<void> {
   const { topic, records, timeoutMs, metrics } = sending;
   const stop = metrics.timer("kafka_produce_duration_seconds", { topic });
-  const { acknowledged, failure } = await producer.send(topic, records, { timeoutMs });
+  const { acknowledged, failure, unanswered } = await producer.send(topic, records, { timeoutMs });
   stop();
   metrics.histogram("kafka_batch_size", records.length, { topic, operation: "produce" });
   metrics.increment("kafka_messages_produced_total", acknowledged, { topic });
+  if (unanswered !== undefined) followUnanswered(unanswered, { topic, metrics });
   if (failure === undefined) return;
   const { reason, cause } = failure;
   metrics.increment("kafka_errors_total", 1, { topic, operation: "produce", reason });
   throw unavailable("Kafka did not take all of it.", cause);
+}
+
+/** What is unanswered counts as produced when it turns out to be, be it after the invocation. */
+function followUnanswered(
+  { count, settled }: Unanswered,
+  { topic, metrics }: Pick<Sending, "topic" | "metrics">,
+): void {
+  metrics.increment("kafka_messages_unanswered_total", count, { topic });
+  void settled.then(({ acknowledged, uncertain }) => {
+    metrics.afterwards.increment("kafka_messages_produced_total", acknowledged, { topic });
+    metrics.afterwards.increment("kafka_messages_settled_total", count - uncertain, { topic });
+  });
 }
 
 function unavailable(detail: string, cause?: unknown): ServiceError {

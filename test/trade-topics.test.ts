@@ -1,12 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { loadConfig } from "../lib/config.ts";
 import { COMMON_METRICS } from "../lib/metrics/record/catalogue.ts";
 import { createDefinitions } from "../lib/metrics/record/definitions.ts";
 import { createMetricsClient, type MetricsClient } from "../lib/metrics/record/metrics-client.ts";
 import { openTradeTopics, producingZeros } from "../lib/trade-topics.ts";
 import type { TopicRecord } from "../lib/trades/topic-record.ts";
+import { freePort, LOOPBACK } from "../local/ports.ts";
 import type { OwnKafkaBroker } from "./support/kafka/broker.ts";
 import { startEmbedded } from "./support/kafka/kinds.ts";
+import { PRODUCE, startLossyProxy } from "./support/kafka/lossy-proxy.ts";
 
 const TIMEOUT = { timeoutMs: 10_000 };
 
@@ -73,6 +75,33 @@ describe("sending to the configured topics", () => {
       [`kafka_errors_total{topic="${topic}",operation="produce",reason="too_large"}`]: 1,
     });
   });
+
+  it("counts what nobody answered in time when it is known to be in the topic", async () => {
+    const port = await freePort();
+    const own = await startEmbedded({ advertisedPort: port });
+    onTestFinished(() => own.close());
+    const target = Number(own.addresses.split(":")[1]);
+    const proxy = await startLossyProxy({ port, target });
+    onTestFinished(() => proxy.close());
+    const topic = await own.createTopic({ partitions: 1 });
+    const [metrics, later] = [openMetrics(), openMetrics()];
+    const toTopics = openTradeTopics(loadConfig({ KAFKA_BROKERS: `${LOOPBACK}:${port}` }));
+    const lost = proxy.loseNext(PRODUCE);
+    const sent = toTopics(metrics).send(topic, [record("a"), record("a")], { timeoutMs: 1_000 });
+    void lost.then(() => own.kill());
+    await expect(sent).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    const unanswered = `kafka_messages_unanswered_total{topic="${topic}"}`;
+    const produced = `kafka_messages_produced_total{topic="${topic}"}`;
+    expect(await samplesOf(metrics)).toMatchObject({ [unanswered]: 2 });
+    await own.restart();
+    // Waits for its turn: what was sent before is settled then.
+    await toTopics(later).send(topic, [record("a")], { timeoutMs: 60_000 });
+    expect(await samplesOf(metrics)).toMatchObject({
+      [produced]: 2,
+      [`kafka_messages_settled_total{topic="${topic}"}`]: 2,
+    });
+    expect(await own.endOffsets(topic)).toEqual([3]);
+  }, 120_000);
 
   it("says so where no broker is configured", async () => {
     const metrics = openMetrics();

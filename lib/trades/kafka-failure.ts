@@ -36,8 +36,8 @@ interface ErrorPart {
   readonly message?: unknown;
   readonly cause?: unknown;
   readonly errors?: unknown;
-  readonly response?: unknown;
-  readonly produced?: unknown;
+  /** Of a leader that is not known at the moment. */
+  readonly hasStaleMetadata?: unknown;
 }
 
 /** The reason behind an error of the client; the most telling of those it holds. */
@@ -52,39 +52,13 @@ export function reasonOf(error: unknown): SendFailureReason {
   if (parts.some((part) => isUnknownTopic(part))) return "unknown_topic";
   if (parts.some(({ code }) => code === "PLT_KFK_NETWORK" || code === "ETIMEDOUT")) {
     const ends = parts.filter(({ cause, errors }) => cause === undefined && errors === undefined);
-    const isSure = ends.every(({ code }) => NEVER_CONNECTED.has(String(code)));
+    const isSure = ends.every(
+      ({ code, hasStaleMetadata }) =>
+        NEVER_CONNECTED.has(String(code)) || hasStaleMetadata === true,
+    );
     return isSure ? "unreachable" : "unanswered";
   }
   return "client";
-}
-
-/**
- * The partitions of a topic that acknowledged although the send as a whole failed: what one try
- * appended stays appended.
- */
-export function acknowledgedPartitions(error: unknown, topic: string): ReadonlySet<number> {
-  const parts = [...partsOf(error)];
-  const whole = parts.flatMap(({ produced }) => (produced as Produced | undefined)?.offsets ?? []);
-  const single = parts
-    .flatMap(({ response }) => (response as ProduceResponse | undefined)?.responses ?? [])
-    .filter(({ name }) => name === topic)
-    .flatMap(({ partitionResponses }) => partitionResponses ?? [])
-    .filter(({ errorCode }) => errorCode === 0);
-  return new Set([
-    ...whole.filter((one) => one.topic === topic).map(({ partition }) => partition),
-    ...single.map(({ index }) => index),
-  ]);
-}
-
-interface Produced {
-  readonly offsets?: readonly { readonly topic: string; readonly partition: number }[];
-}
-
-interface ProduceResponse {
-  readonly responses?: readonly {
-    readonly name: string;
-    readonly partitionResponses?: readonly { readonly index: number; readonly errorCode: number }[];
-  }[];
 }
 
 /** The error, its causes and its parts, each with theirs. */

@@ -97,6 +97,7 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     if (isStrict) throw new ServiceError("INVALID_METRIC", refusal.detail);
     report(refusal);
   };
+  const afterwards = createMetricsClient(definitions, report);
 
   const onEvent = (event: PushEvent) => {
     switch (event.type) {
@@ -131,10 +132,15 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     for (const recorded of invocation.collect()) totals.merge(recorded);
   };
 
+  const mergeOwn = () => {
+    merge(afterwards);
+    merge(own);
+  };
+
   const push = async (asked: FlushOptions) => {
     const { timeoutMs = Infinity, isClosing = false, isLastChance = isClosing } = asked;
     try {
-      merge(own);
+      mergeOwn();
       if (!isLastChance && !breaker.isClosed()) return false;
       const isDone = await pusher.push({
         timeoutMs: Math.min(timeoutMs, pushTimeoutMs),
@@ -155,7 +161,7 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
   const mergesAtExit: (() => void)[] = [];
   const flushAtExit = (timeoutMs: number) => {
     for (const mergeOpen of mergesAtExit) mergeOpen();
-    merge(own);
+    mergeOwn();
     const requests = pusher
       .lastPushes()
       .map(({ target, method, key, body }) => target.toRequest(method, key, body));
@@ -175,7 +181,7 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
 
   return {
     component,
-    startInvocation: () => createMetricsClient(definitions, refuse),
+    startInvocation: () => createMetricsClient(definitions, refuse, afterwards),
     merge,
     flush: (flushOptions = {}) => flush(flushOptions),
     beforeExit: (mergeOpen) => void mergesAtExit.push(mergeOpen),

@@ -83,6 +83,18 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
     labels: ["topic", "operation", "reason"],
   },
   {
+    name: "kafka_messages_unanswered_total",
+    type: "counter",
+    help: "Kafka records that no broker answered in time. They are sent until one does, and produced only then.",
+    labels: ["topic"],
+  },
+  {
+    name: "kafka_messages_settled_total",
+    type: "counter",
+    help: "Unanswered Kafka records of which it is known by now whether they are in the topic.",
+    labels: ["topic"],
+  },
+  {
     name: "kafka_produce_duration_seconds",
     type: "histogram",
     help: "Time until the broker acknowledged the records of one request, or did not.",

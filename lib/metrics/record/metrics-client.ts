@@ -23,6 +23,11 @@ export interface MetricsClient {
   timer(name: string, labels?: LabelSet): (labels?: LabelSet) => number;
   /** This invocation's own metrics in the Prometheus text format 0.0.4. */
   generateMetrics(): Promise<string>;
+  /**
+   * Records what comes to light only after the invocation has ended: it goes to the environment's
+   * totals, and leaves with its next flush.
+   */
+  readonly afterwards: MetricsClient;
 }
 
 /** The client as its environment sees it. */
@@ -34,10 +39,12 @@ export interface InvocationMetrics extends MetricsClient {
 /**
  * Makes the client of one invocation.
  * @param refuse told of each sample that can't be recorded as asked; it counts and logs, or throws.
+ * @param afterwards for what is recorded after it; default: the client itself.
  */
 export function createMetricsClient(
   definitions: Definitions,
   refuse: (refusal: Refusal) => void,
+  afterwards?: MetricsClient,
 ): InvocationMetrics {
   const registry = createInvocationRegistry();
 
@@ -70,7 +77,7 @@ export function createMetricsClient(
     }
   };
 
-  return {
+  const client: InvocationMetrics = {
     increment: (name, value = 1, labels = {}) => record("counter", name, value, labels),
     gauge: (name, value, labels = {}) => record("gauge", name, value, labels),
     histogram: (name, value, labels = {}) => record("histogram", name, value, labels),
@@ -85,6 +92,10 @@ export function createMetricsClient(
       };
     },
     generateMetrics: () => registry.metrics(),
+    get afterwards() {
+      return afterwards ?? client;
+    },
     collect: () => registry.collect(),
   };
+  return client;
 }

@@ -63,6 +63,25 @@ function createGate(target: PushTarget) {
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
+describe("what comes to light after its invocation", () => {
+  it("leaves with the next flush, and with the last one of a process that ends", async () => {
+    const { target, environment } = open();
+    const metrics = environment.startInvocation();
+    environment.merge(metrics);
+    await environment.flush();
+    metrics.afterwards.increment("orders_total", 3);
+    expect(target.sum("orders_total")).toBe(0);
+    await environment.flush();
+    expect(target.sum("orders_total")).toBe(3);
+  });
+
+  it("never throws into whoever is left to record it, in strict mode either", () => {
+    const { environment } = open({ isStrict: true });
+    const { afterwards } = environment.startInvocation();
+    expect(() => afterwards.increment("orders_total", -1)).not.toThrow();
+  });
+});
+
 describe("a flush", () => {
   it("pushes what was merged, under job, component, environment and a random instance", async () => {
     const { target, environment, invoke } = open();

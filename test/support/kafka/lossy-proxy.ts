@@ -8,8 +8,11 @@ import { connect, createServer, type Socket } from "node:net";
 import { LOOPBACK } from "../../../local/ports.ts";
 
 export interface LossyProxy {
-  /** Loses the answer to the next request of this kind (`PRODUCE`). */
-  loseNext(apiKey: number): void;
+  /**
+   * Loses the answer to the next request of this kind (`PRODUCE`).
+   * @returns resolves once it did: the broker has answered then.
+   */
+  loseNext(apiKey: number): Promise<void>;
   /** How many answers it lost. */
   lost(): number;
   /** Resets the connections there are. */
@@ -28,6 +31,7 @@ export async function startLossyProxy(options: {
 }): Promise<LossyProxy> {
   let toLose: number | undefined;
   let lost = 0;
+  let onLost = () => {};
   const sockets = new Set<Socket>();
   let silenced: ReadonlySet<Socket> = new Set();
   const server = createServer((client) => {
@@ -51,6 +55,7 @@ export async function startLossyProxy(options: {
       if (isLosing) {
         lost += 1;
         client.destroy();
+        onLost();
       } else client.write(chunk);
     });
   });
@@ -59,6 +64,9 @@ export async function startLossyProxy(options: {
   return {
     loseNext: (apiKey) => {
       toLose = apiKey;
+      return new Promise((resolve) => {
+        onLost = resolve;
+      });
     },
     lost: () => lost,
     cut: () => {
