@@ -188,7 +188,7 @@ async function tellLedger(
   const client = openClient({ endpoint, table, isOwn }, config);
   try {
     await followPushgateway({
-      ledger: openDynamoDbLedger({ client, table, service: config.service }),
+      ledger: openDynamoDbLedger({ client, table, service: config.service, stage: config.stage }),
       database: isOwn ? "local" : endpoint,
       url,
       notePath: options.folder.pushgatewayUrls,

@@ -378,6 +378,7 @@ async function retireOnce({ servers }: StackFile): Promise<void> {
     client,
     table: servers?.table ?? "",
     service: config.service,
+    stage: config.stage,
   });
   const { log } = createTestLog();
   const aggregation = { ...openAggregation(config), ledger };
