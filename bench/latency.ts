@@ -13,7 +13,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { loadConfig } from "../lib/config.ts";
+import { loadConfig } from "../lib/config/service-config.ts";
 import { openTrades } from "../local/database.ts";
 import { numberOption, parseOptions, runCommand } from "../local/options.ts";
 import { makeSampleTrades } from "../local/sample-trades.ts";

@@ -24,7 +24,7 @@ import { NOTHING_LOADED } from "../local/load-state.ts";
 import { numberOption, parseOptions, runCommand } from "../local/options.ts";
 import { makeSampleTrades } from "../local/sample-trades.ts";
 import { openTradeFile } from "../local/trade-file.ts";
-import { loadConfig } from "../lib/config.ts";
+import { loadConfig } from "../lib/config/service-config.ts";
 
 type Item = Record<string, AttributeValue>;
 

@@ -3,7 +3,8 @@
  * asked for again.
  */
 
-import { config, eventFunction } from "../lib/service.ts";
+import { eventFunction } from "../lib/event-function.ts";
+import { config } from "../lib/service.ts";
 import { consumingZeros, openTradeConsumer } from "../lib/trade-consumer.ts";
 
 export const handler = await eventFunction(

@@ -4,11 +4,15 @@
 
 import { json } from "../lib/http/response.ts";
 import { apiFunction, config } from "../lib/service.ts";
-import { openTradeQueries } from "../lib/trade-queries.ts";
+import { openTradeQueries, queryZeros } from "../lib/trade-queries.ts";
 
 const queries = openTradeQueries(config);
 
-export const handler = await apiFunction("list-symbols", async (_request, { metrics }) => {
-  const { symbols } = await queries(metrics).listSymbols();
-  return json({ count: symbols.length, symbols });
-});
+export const handler = await apiFunction(
+  "list-symbols",
+  async (_request, { metrics }) => {
+    const { symbols } = await queries(metrics).listSymbols();
+    return json({ count: symbols.length, symbols });
+  },
+  queryZeros("list_symbols"),
+);

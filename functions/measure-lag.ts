@@ -2,7 +2,8 @@
  * Every minute: how many records the consumer group has still to deal with.
  */
 
-import { config, scheduledFunction } from "../lib/service.ts";
+import { scheduledFunction } from "../lib/scheduled-function.ts";
+import { config } from "../lib/service.ts";
 import { measureLag } from "../lib/trades/consumer-lag.ts";
 import { reasonOf } from "../lib/trades/kafka-failure.ts";
 import { SEND_FAILURES } from "../lib/trades/topic-producer.ts";

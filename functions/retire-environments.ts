@@ -2,16 +2,17 @@
  * Every minute: folds the groups of environments that are no more into the ledger, and deletes them.
  */
 
-import { openAggregation } from "../lib/aggregation.ts";
+import { AGGREGATION_PARTS, openAggregation } from "../lib/aggregation.ts";
+import { readConfig } from "../lib/config/read-config.ts";
 import { retire } from "../lib/metrics/retire/retire.ts";
-import { config, scheduledFunction } from "../lib/service.ts";
+import { scheduledFunction } from "../lib/scheduled-function.ts";
 
 /** Longest time that reading a Pushgateway or deleting a group may take. */
 const TIMEOUT_MS = 20_000;
 /** The function has 60 s: the rest is for a call that began in time, and for the function's own metrics. */
 const BUDGET_MS = 35_000;
 
-const aggregation = openAggregation(config);
+const aggregation = openAggregation(readConfig(AGGREGATION_PARTS));
 
 export const handler = await scheduledFunction("retire-environments", async ({ metrics, log }) => {
   const stop = metrics.timer("metrics_retirement_duration_seconds");

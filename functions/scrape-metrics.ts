@@ -2,6 +2,10 @@
  * `GET /metrics`: the aggregated view of every environment's metrics, for Prometheus.
  */
 
+import { apiConfig } from "../lib/config/api-config.ts";
+import { readConfig } from "../lib/config/read-config.ts";
 import { metricsPage } from "../lib/metrics-page.ts";
 
-export const handler = await metricsPage();
+const { corsOrigins: origins } = readConfig({ api: apiConfig }).api;
+
+export const handler = await metricsPage({ origins });

@@ -5,7 +5,7 @@
 import { ServiceError } from "../lib/errors.ts";
 import { json } from "../lib/http/response.ts";
 import { apiFunction, config } from "../lib/service.ts";
-import { openTradeQueries } from "../lib/trade-queries.ts";
+import { openTradeQueries, queryZeros } from "../lib/trade-queries.ts";
 import { parseSummaryQuery } from "../lib/trades/summary-query.ts";
 
 const DAY_MS = 86_400_000;
@@ -15,14 +15,18 @@ const SETTLED_MAX_AGE_SECONDS = 3_600;
 
 const queries = openTradeQueries(config);
 
-export const handler = await apiFunction("summarize-day", async (request, { metrics }) => {
-  const { symbol, date } = parseSummaryQuery(request.pathParameters);
-  const { summary } = await queries(metrics).summarizeDay(symbol, date);
-  if (summary === undefined) {
-    throw new ServiceError("NOT_FOUND", `${symbol} has no trade on ${date}.`);
-  }
-  return json(summary, { headers: isSettled(date) ? SETTLED_HEADERS : {} });
-});
+export const handler = await apiFunction(
+  "summarize-day",
+  async (request, { metrics }) => {
+    const { symbol, date } = parseSummaryQuery(request.pathParameters);
+    const { summary } = await queries(metrics).summarizeDay(symbol, date);
+    if (summary === undefined) {
+      throw new ServiceError("NOT_FOUND", `${symbol} has no trade on ${date}.`);
+    }
+    return json(summary, { headers: isSettled(date) ? SETTLED_HEADERS : {} });
+  },
+  queryZeros("summarize_day"),
+);
 
 const SETTLED_HEADERS = { "cache-control": `private, max-age=${SETTLED_MAX_AGE_SECONDS}` };
 

@@ -3,14 +3,15 @@
  * ledger still knows.
  */
 
-import type { Config } from "./config.ts";
+import { dynamodbConfig } from "./config/dynamodb-config.ts";
+import { functionConfig } from "./config/function-config.ts";
+import { metricsConfig } from "./config/metrics-config.ts";
+import type { ConfigOf } from "./config/read-config.ts";
 import { openDynamoDb } from "./dynamodb-client.ts";
-import { ServiceError } from "./errors.ts";
 import { openDynamoDbLedger } from "./metrics/retire/dynamodb-ledger.ts";
 import type { Ledger, Windows } from "./metrics/retire/ledger.ts";
 import type { Deployment } from "./metrics/read/deployment.ts";
 import { openPushgateway, type Pushgateway } from "./metrics/read/pushgateway.ts";
-import { windowsFault } from "./windows.ts";
 
 /** The deployment is that of the configuration. */
 export interface Aggregation extends Deployment {
@@ -21,14 +22,17 @@ export interface Aggregation extends Deployment {
   readonly windows: Windows;
 }
 
-/**
- * Opens both; once, in the init phase. Nothing is sent before the first call.
- * @throws {ServiceError} `INVALID_CONFIG` when the times could retire a live environment.
- */
-export function openAggregation(config: Config): Aggregation {
-  const { service, stage, dynamodb, metrics } = config;
-  const fault = windowsFault(config);
-  if (fault !== undefined) throw new ServiceError("INVALID_CONFIG", fault);
+/** What has to be configured for it. A bad variable is refused: rather no page than a wrong one. */
+export const AGGREGATION_PARTS = {
+  own: functionConfig,
+  dynamodb: dynamodbConfig,
+  metrics: metricsConfig,
+};
+
+/** Opens both; once, in the init phase. Nothing is sent before the first call. */
+export function openAggregation(config: ConfigOf<typeof AGGREGATION_PARTS>): Aggregation {
+  const { dynamodb, metrics } = config;
+  const { service, stage } = config.own;
   const clients = new Map<string, Pushgateway>();
   const open = (url: string): Pushgateway => {
     const known = clients.get(url) ?? openPushgateway({ ...metrics, url });
@@ -36,7 +40,7 @@ export function openAggregation(config: Config): Aggregation {
     clients.set(url, known).set(known.url, known);
     return known;
   };
-  const client = openDynamoDb(config);
+  const client = openDynamoDb(dynamodb);
   return {
     service,
     stage,

@@ -3,7 +3,7 @@
  */
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import type { Config } from "./config.ts";
+import type { DynamoDbConfig } from "./config/dynamodb-config.ts";
 
 /** One call may take this long before it is tried again. */
 const REQUEST_TIMEOUT_MS = 2_000;
@@ -11,7 +11,10 @@ const CONNECT_TIMEOUT_MS = 1_000;
 const MAX_ATTEMPTS = 3;
 
 /** Opens a client; once, in the init phase. Nothing is sent before the first call. */
-export function openDynamoDb({ dynamodb: { region, endpoint } }: Config): DynamoDBClient {
+export function openDynamoDb({
+  region,
+  endpoint,
+}: Pick<DynamoDbConfig, "region" | "endpoint">): DynamoDBClient {
   return new DynamoDBClient({
     region,
     ...(endpoint === undefined ? {} : { endpoint }),

@@ -3,13 +3,17 @@
  * Prometheus.
  */
 
-import { openAggregation } from "./aggregation.ts";
+import { AGGREGATION_PARTS, openAggregation } from "./aggregation.ts";
+import { pageConfig } from "./config/page-config.ts";
+import { readConfig } from "./config/read-config.ts";
+import { type HttpHandler, httpFunction } from "./http-function.ts";
 import { requireBearer } from "./http/bearer.ts";
+import type { AllowedOrigins } from "./http/cors.ts";
 import { text } from "./http/response.ts";
 import type { MetricDefinition } from "./metrics/definition.ts";
 import { CONTENT_TYPES, formatPage, negotiateFormat } from "./metrics/page/exposition.ts";
 import { scrape } from "./metrics/page/scrape.ts";
-import { apiFunction, config, type ApiHandler } from "./service.ts";
+import { requestZeros } from "./request-metrics.ts";
 
 /** API Gateway gives up after 29 seconds. */
 const MAX_TIMEOUT_MS = 27_000;
@@ -17,16 +21,32 @@ const MAX_TIMEOUT_MS = 27_000;
 const MARGIN_MS = 500;
 const MIN_TIMEOUT_MS = 500;
 
+const ROUTE = { method: "GET", template: "/metrics" } as const;
+
+export interface MetricsPageOptions {
+  /** Those that functions declare beside the common ones, for the rules of their gauges. */
+  readonly metrics?: readonly MetricDefinition[];
+  /** Whose pages may read it in a browser; default: nobody's. */
+  readonly origins?: AllowedOrigins;
+}
+
 /**
- * Makes the handler; awaited in the init phase.
- * @param metrics those that functions declare beside the common ones, for the rules of their gauges.
- * @throws {ServiceError} `INVALID_CONFIG` when the times could retire a live environment.
+ * Makes the handler, as the environment variables configure it; awaited in the init phase.
+ * @throws {ServiceError} `INVALID_CONFIG`, naming each bad variable: rather no page than a wrong one.
  */
-export function metricsPage(metrics: readonly MetricDefinition[] = []): Promise<ApiHandler> {
+export function metricsPage(options: MetricsPageOptions = {}): Promise<HttpHandler> {
+  const { metrics = [], origins = [] } = options;
+  const config = readConfig({ ...AGGREGATION_PARTS, page: pageConfig });
   const aggregation = openAggregation(config);
-  return apiFunction("scrape-metrics", async (request) => {
+  const functionOptions = {
+    name: "scrape-metrics",
+    routes: [ROUTE.template],
+    zeros: requestZeros([ROUTE]),
+    origins,
+  };
+  return httpFunction(functionOptions, async (request) => {
     const { headers } = request;
-    requireBearer(request, config.metrics.scrapeToken);
+    requireBearer(request, config.page.scrapeToken);
     const families = await scrape({
       ...aggregation,
       metrics,

@@ -2,9 +2,9 @@
  * The trades topic as `consume-trades` takes it in: a batch of records dealt with, and counted.
  */
 
-import type { Config } from "./config.ts";
+import type { Config } from "./config/service-config.ts";
 import type { Log } from "./log.ts";
-import type { LabelSet } from "./metrics/family.ts";
+import type { Zeros } from "./measured.ts";
 import type { MetricsClient } from "./metrics/record/metrics-client.ts";
 import { openTable } from "./trade-queries.ts";
 import { openTradeTopics, producingZeros } from "./trade-topics.ts";
@@ -59,7 +59,7 @@ export function openTradeConsumer(config: Config): TradeConsumer {
 }
 
 /** What a consumer of the configured topics counts from 0. */
-export function consumingZeros(config: Config): Record<string, LabelSet[]> {
+export function consumingZeros(config: Config): Zeros {
   const { trades: topic, deadLetters } = config.kafka.topics;
   const producing = producingZeros(deadLetters);
   return {

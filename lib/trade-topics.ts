@@ -2,9 +2,9 @@
  * The topics as the functions use them: one producer from the configuration, each send measured.
  */
 
-import type { Config } from "./config.ts";
+import type { Config } from "./config/service-config.ts";
 import { ServiceError } from "./errors.ts";
-import type { LabelSet } from "./metrics/family.ts";
+import type { Zeros } from "./measured.ts";
 import type { MetricsClient } from "./metrics/record/metrics-client.ts";
 import { openKafkaProducer } from "./trades/kafka-producer.ts";
 import { SEND_FAILURES, type TopicProducer, type Unanswered } from "./trades/topic-producer.ts";
@@ -43,7 +43,7 @@ export function openTradeTopics(config: Config): (metrics: MetricsClient) => Tra
 }
 
 /** What a function that sends to these topics counts from 0. */
-export function producingZeros(...topics: readonly string[]): Record<string, LabelSet[]> {
+export function producingZeros(...topics: readonly string[]): Zeros {
   const operation = "produce";
   return {
     kafka_messages_produced_total: topics.map((topic) => ({ topic })),

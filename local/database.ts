@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { LocalFolder } from "./folder.ts";
 import { startChild, type Child } from "./processes.ts";
-import type { Config } from "../lib/config.ts";
+import type { Config } from "../lib/config/service-config.ts";
 import { openTradeStore, type TradeStore } from "../lib/trades/trade-store.ts";
 
 export interface Database {

@@ -6,7 +6,7 @@
 import { openTrades, startDatabase } from "./database.ts";
 import { shortPath, type LocalFolder } from "./folder.ts";
 import { lockStack, readStackFile } from "./stack-file.ts";
-import type { Config } from "../lib/config.ts";
+import type { Config } from "../lib/config/service-config.ts";
 import type { TradeStore } from "../lib/trades/trade-store.ts";
 
 export interface FoundDatabase {

@@ -10,7 +10,7 @@ import { localFolder } from "./folder.ts";
 import { runLoadJob, type LoadContext, type LoadJob } from "./load-job.ts";
 import { EXIT, parseOptions, runCommand, UsageError } from "./options.ts";
 import { openTradeFile } from "./trade-file.ts";
-import { loadConfig } from "../lib/config.ts";
+import { loadConfig } from "../lib/config/service-config.ts";
 import { TradeInput } from "../lib/trades/trade.ts";
 
 const HELP = `Loads Binance's public trade dumps, as they are: .csv or .zip, with or without a header.

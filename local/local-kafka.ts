@@ -4,7 +4,7 @@
  */
 
 import { Admin } from "@platformatic/kafka";
-import type { Config } from "../lib/config.ts";
+import type { Config } from "../lib/config/service-config.ts";
 import { connectionOf, type KafkaOptions } from "../lib/trades/kafka-connection.ts";
 import { describeError } from "./describe-error.ts";
 import { startEmbeddedKafka } from "./kafka/server.ts";

@@ -19,7 +19,9 @@ import { startPrometheus } from "./prometheus.ts";
 import { showRequests } from "./request-lines.ts";
 import type { Servers } from "./stack-file.ts";
 import { readTradesTable } from "./table-template.ts";
-import { loadConfig, type Config } from "../lib/config.ts";
+import { EVERY_PART } from "../lib/config/every-part.ts";
+import { readConfig } from "../lib/config/read-config.ts";
+import { loadConfig, type Config } from "../lib/config/service-config.ts";
 import { openDynamoDbLedger } from "../lib/metrics/retire/dynamodb-ledger.ts";
 
 export interface StackOptions {
@@ -55,6 +57,8 @@ export interface Stack {
  * @throws the signal's reason when that aborts first; an error for people when a part can't start.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
+  // What functions would run with all the same is refused here, where someone is looking.
+  const { scrapeToken } = readConfig(EVERY_PART, options.variables).page;
   const config = loadConfig(options.variables);
   const place = await choosePlaces(options, config);
   const { servers } = place;
@@ -84,13 +88,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const [sampleDate, prometheus] = await until(
     Promise.all([
       samples,
-      openPrometheus({ ...options, backing, config, servers }),
+      openPrometheus({ ...options, backing, scrapeToken, servers }),
       tellLedger({ ...options, servers, config, ownPushgateway: pushgateway.ownUrl }),
       untilFunctionsAnswer(functions, place.functionsPort),
     ]),
     AbortSignal.any([options.signal, parts]),
   );
-  showPages(openLocalPages({ config, place, prometheus }));
+  showPages(openLocalPages({ scrapeToken, place, prometheus }));
   consumeTrades({ ...options, config, kafka, lambdaPort: place.lambdaPort });
   const died = AbortSignal.any([parts, ...prometheus.died]);
   return {
@@ -229,11 +233,11 @@ function consumeTrades(
 async function openPrometheus(
   options: StackOptions & {
     readonly backing: AsyncDisposableStack;
-    readonly config: Config;
+    readonly scrapeToken: string | undefined;
     readonly servers: Servers;
   },
 ): Promise<Part & { readonly url?: string }> {
-  const { scrapeToken } = options.config.metrics;
+  const { scrapeToken } = options;
   const { url, pushgateway } = options.servers;
   const own = await startPrometheus({
     folder: options.folder,
@@ -268,11 +272,11 @@ async function openDoor(
 }
 
 function openLocalPages(options: {
-  readonly config: Config;
+  readonly scrapeToken: string | undefined;
   readonly place: Places;
   readonly prometheus: { readonly url?: string };
 }): GatewayOptions["page"] {
-  const { scrapeToken } = options.config.metrics;
+  const { scrapeToken } = options;
   return openPages({
     functions: functionsUrl(options.place),
     ...(scrapeToken === undefined ? {} : { scrapeToken }),

@@ -1,6 +1,5 @@
 import { GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../lib/config.ts";
 import { openDynamoDb } from "../lib/dynamodb-client.ts";
 import { startTestDynamoDB, type TestDynamoDB } from "./support/dynamodb.ts";
 import { type Fault, type FaultyProxy, startFaultyProxy } from "./support/faulty-proxy.ts";
@@ -22,7 +21,7 @@ afterAll(async () => {
 });
 
 async function get(): Promise<unknown> {
-  const client = openDynamoDb(loadConfig({ DYNAMODB_ENDPOINT: proxy.url }));
+  const client = openDynamoDb({ region: "us-east-1", endpoint: proxy.url });
   const Key = { pk: { S: "PING" }, sk: { S: "PING" } };
   const { table: TableName } = database;
   return client.send(new GetItemCommand({ TableName, Key })).finally(() => client.destroy());

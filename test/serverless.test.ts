@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, matchesGlob } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { VARIABLE_NAMES } from "../lib/config/every-part.ts";
 import { ROUTES, TEMPLATES } from "../lib/routes.ts";
 import { GATEWAY_ANSWERS } from "../ops/serverless/gateway-answers.ts";
 import { openTradeStore } from "../lib/trades/trade-store.ts";
@@ -22,13 +23,9 @@ const FUNCTIONS = readdirSync(join(import.meta.dirname, "../functions"))
   .map((file) => file.replace(/\.ts$/, ""))
   .sort();
 /** Variables of the configuration, but what Lambda sets and what is for one machine or a test. */
-const CONFIGURED_VARIABLES = [
-  ...readFileSync(join(import.meta.dirname, "../lib/config.ts"), "utf8").matchAll(
-    /^ {2}([A-Z][A-Z0-9_]+):/gm,
-  ),
-]
-  .map(([, name = ""]) => name)
-  .filter((name) => !/^(?:AWS_.*|DYNAMODB_ENDPOINT|METRICS_STRICT)$/.test(name));
+const CONFIGURED_VARIABLES = VARIABLE_NAMES.filter(
+  (name) => !/^(?:AWS_.*|DYNAMODB_ENDPOINT|METRICS_STRICT)$/.test(name),
+);
 /** Secrets that only these functions have a use for. */
 const ONLY_FOR: Readonly<Record<string, readonly string[]>> = {
   METRICS_SCRAPE_TOKEN: ["scrape-metrics"],

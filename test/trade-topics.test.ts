@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { loadConfig } from "../lib/config.ts";
+import { loadConfig } from "../lib/config/service-config.ts";
 import { COMMON_METRICS } from "../lib/metrics/record/catalogue.ts";
 import { createDefinitions } from "../lib/metrics/record/definitions.ts";
 import { createMetricsClient, type MetricsClient } from "../lib/metrics/record/metrics-client.ts";

@@ -4,7 +4,9 @@
 
 import { writeFile } from "node:fs/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { loadConfig } from "../../lib/config.ts";
+import { type DynamoDbConfig, dynamodbConfig } from "../../lib/config/dynamodb-config.ts";
+import { functionConfig } from "../../lib/config/function-config.ts";
+import { readConfig } from "../../lib/config/read-config.ts";
 import { openDynamoDbLedger } from "../../lib/metrics/retire/dynamodb-ledger.ts";
 import { LOCAL_CREDENTIALS } from "../../local/database.ts";
 import { localFolder } from "../../local/folder.ts";
@@ -45,9 +47,9 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!["explain", "check", "export"].includes(command) || rest.length > 0)
     throw new UsageError(`Expected explain, check or export FILE, got "${positionals.join(" ")}"`);
   if (command === "export" && path === undefined) throw new UsageError("Export to which file?");
-  const config = loadConfig();
-  const { service = config.service, stage = config.stage } = values;
-  const { client, table } = await openTable(config);
+  const { own, dynamodb } = readConfig({ own: functionConfig, dynamodb: dynamodbConfig });
+  const { service = own.service, stage = own.stage } = values;
+  const { client, table } = await openTable(dynamodb);
   try {
     const ledger = openDynamoDbLedger({ client, table, service, stage });
     const [base, floor] = [await ledger.readBase(), await ledger.readFloor()];
@@ -67,9 +69,10 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function openTable({
-  dynamodb,
-}: ReturnType<typeof loadConfig>): Promise<{ client: DynamoDBClient; table: string }> {
-  const { region, endpoint, table } = dynamodb;
+  region,
+  endpoint,
+  table,
+}: DynamoDbConfig): Promise<{ client: DynamoDBClient; table: string }> {
   if (endpoint !== undefined) return { client: new DynamoDBClient({ region, endpoint }), table };
   const stack = await readStackFile(localFolder().stackFile);
   if (stack?.servers === undefined) return { client: new DynamoDBClient({ region }), table };

@@ -3,9 +3,8 @@
  * configuration when they start, or would not push their metrics with it.
  */
 
-import { loadConfig } from "../../lib/config.ts";
-import { ServiceError } from "../../lib/errors.ts";
-import { windowsFault } from "../../lib/windows.ts";
+import { EVERY_PART } from "../../lib/config/every-part.ts";
+import { readConfigOrDefaults } from "../../lib/config/read-config.ts";
 
 type Variables = Readonly<Record<string, unknown>>;
 
@@ -35,16 +34,11 @@ export function configFaults(variables: Variables): string[] {
   const texts = Object.entries(variables)
     .filter(([, value]) => ["string", "number"].includes(typeof value))
     .map(([name, value]) => [name, String(value)] as const);
-  try {
-    const fault = windowsFault(loadConfig(Object.fromEntries(texts)));
-    return fault === undefined ? [] : [fault];
-  } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    return error.faults
-      .map(({ pointer, detail }) => ({ variable: pointer.slice(1), detail }))
-      .filter(({ variable }) => !isReference(variables[variable.replace(/\..*/, "")]))
-      .map(({ variable, detail }) => `${variable}: ${detail}`);
-  }
+  const { fault } = readConfigOrDefaults(EVERY_PART, Object.fromEntries(texts));
+  return (fault?.faults ?? [])
+    .map(({ pointer, detail }) => ({ variable: pointer.slice(1), detail }))
+    .filter(({ variable }) => !isReference(variables[variable.replace(/\..*/, "")]))
+    .map(({ variable, detail }) => `${variable}: ${detail}`);
 }
 
 function isReference(value: unknown): boolean {

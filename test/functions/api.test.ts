@@ -1,7 +1,7 @@
 import type { APIGatewayProxyResult } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allowedMethods, TEMPLATES } from "../../lib/routes.ts";
-import type { ScheduledHandler } from "../../lib/service.ts";
+import type { ScheduledHandler } from "../../lib/scheduled-function.ts";
 import { openTradeStore } from "../../lib/trades/trade-store.ts";
 import { type ApiRequest, startApi, type TestApi } from "../support/api.ts";
 import { lambdaContext } from "../support/api-event.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EventHandler } from "../../lib/service.ts";
+import type { EventHandler } from "../../lib/event-function.ts";
 import type { KafkaBatchResponse, KafkaEvent } from "../../lib/trades/kafka-event.ts";
 import { openTradeStore, type TradeStore } from "../../lib/trades/trade-store.ts";
 import { apiEvent, lambdaContext } from "../support/api-event.ts";

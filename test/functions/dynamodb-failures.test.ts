@@ -1,6 +1,6 @@
 import type { APIGatewayProxyResult } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ApiHandler } from "../../lib/service.ts";
+import type { HttpHandler } from "../../lib/http-function.ts";
 import { apiEvent, lambdaContext, type RequestSketch } from "../support/api-event.ts";
 import { startTestDynamoDB, type TestDynamoDB } from "../support/dynamodb.ts";
 import { type Fault, type FaultyProxy, startFaultyProxy } from "../support/faulty-proxy.ts";
@@ -25,7 +25,7 @@ let database: TestDynamoDB;
 let proxy: FaultyProxy;
 let pushgateway: TestPushgateway;
 let fault: Fault = { type: "none" };
-const handlers = new Map<string, ApiHandler>();
+const handlers = new Map<string, HttpHandler>();
 
 beforeAll(async () => {
   database = await startTestDynamoDB();
@@ -40,7 +40,7 @@ beforeAll(async () => {
     AWS_SECRET_ACCESS_KEY: "local",
   });
   for (const [name] of ROUTES) {
-    const loaded = (await import(`../../functions/${name}.ts`)) as { handler: ApiHandler };
+    const loaded = (await import(`../../functions/${name}.ts`)) as { handler: HttpHandler };
     handlers.set(name, loaded.handler);
   }
   await openTestStore(database).recordTrades(tradeRun({ symbol: "BTCUSDT", count: 5 }));

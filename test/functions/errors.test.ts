@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ErrorCode, ERRORS } from "../../lib/errors.ts";
 import { problemType } from "../../lib/http/problem.ts";
 import { json } from "../../lib/http/response.ts";
+import type { Invocation } from "../../lib/invocation.ts";
 import type * as service from "../../lib/service.ts";
 import { GATEWAY_ANSWERS } from "../../ops/serverless/gateway-answers.ts";
 import { startApi, type TestApi } from "../support/api.ts";
@@ -103,7 +104,7 @@ describe("every code of the catalogue", () => {
     async () => {
       const run = promisify(execFile)(
         process.execPath,
-        [join(import.meta.dirname, "../../functions/show-index.ts")],
+        [join(import.meta.dirname, "../../functions/scrape-metrics.ts")],
         { env: { METRICS_SCRAPE_TOKEN: "hunter2" } },
       );
       const { stderr } = (await run.catch((error: unknown) => error)) as { stderr: string };
@@ -120,7 +121,7 @@ describe("every code of the catalogue", () => {
 
 /** What a function answers that does this. */
 async function answered(
-  respond: (invocation: service.Invocation) => ReturnType<typeof json>,
+  respond: (invocation: Invocation) => ReturnType<typeof json>,
 ): Promise<APIGatewayProxyResult> {
   const handler = await apiFunction("list-trades", (_request, invocation) => respond(invocation));
   return handler(apiEvent(), lambdaContext());

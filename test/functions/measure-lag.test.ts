@@ -1,6 +1,6 @@
 import { Consumer, Producer } from "@platformatic/kafka";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { ScheduledHandler } from "../../lib/service.ts";
+import type { ScheduledHandler } from "../../lib/scheduled-function.ts";
 import { apiEvent, lambdaContext } from "../support/api-event.ts";
 import { startTestDynamoDB, type TestDynamoDB } from "../support/dynamodb.ts";
 import { sampleLines } from "../support/exposition.ts";

@@ -2,7 +2,7 @@ import type { APIGatewayProxyResult } from "aws-lambda";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseTrade } from "../../lib/trades/parse-trade.ts";
-import type { ApiHandler } from "../../lib/service.ts";
+import type { HttpHandler } from "../../lib/http-function.ts";
 import { apiEvent, lambdaContext } from "../support/api-event.ts";
 import {
   needsKafka,
@@ -39,7 +39,7 @@ needsKafka({ isOwn: true });
 let broker: OwnKafkaBroker;
 let pushgateway: TestPushgateway;
 let topic: string;
-let handler: ApiHandler;
+let handler: HttpHandler;
 
 beforeAll(async () => {
   if (whyNoKafka(true) !== undefined) return;

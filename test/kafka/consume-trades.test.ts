@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { POISON_REASONS } from "../../lib/trades/decode-trade.ts";
 import type { TopicRecord } from "../../lib/trades/topic-record.ts";
 import type { Trade } from "../../lib/trades/trade.ts";
-import type { ApiHandler } from "../../lib/service.ts";
+import type { HttpHandler } from "../../lib/http-function.ts";
 import { currencyOfSymbol, parseBinanceLine, symbolOfFileName } from "../../local/binance.ts";
 import { freePort, LOOPBACK } from "../../local/ports.ts";
 import { apiEvent, lambdaContext, type RequestSketch } from "../support/api-event.ts";
@@ -55,7 +55,7 @@ let deadLetterTopic: string;
 let consumer: TestConsumer;
 /** Called for each bulk write of trades that the consumer makes. */
 let onBulkWrite = () => {};
-const handlers: Record<string, ApiHandler> = {};
+const handlers: Record<string, HttpHandler> = {};
 
 beforeAll(async () => {
   if (whyNoKafka() !== undefined) return;
@@ -85,7 +85,7 @@ beforeAll(async () => {
   };
   Object.assign(process.env, environment);
   for (const name of ["publish-trades", "list-trades", "summarize-day", "scrape-metrics"]) {
-    const loaded = (await import(`../../functions/${name}.ts`)) as { handler: ApiHandler };
+    const loaded = (await import(`../../functions/${name}.ts`)) as { handler: HttpHandler };
     handlers[name] = loaded.handler;
   }
   consumer = startConsumer({

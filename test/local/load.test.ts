@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { loadConfig } from "../../lib/config.ts";
+import { loadConfig } from "../../lib/config/service-config.ts";
 import { formatBinanceLine } from "../../local/binance.ts";
 import { findDatabase } from "../../local/find-database.ts";
 import { localFolder } from "../../local/folder.ts";

@@ -8,8 +8,8 @@ import { EXAMPLE_TRADE } from "../../local/example-trade.ts";
 import { freePort, isAnswering } from "../../local/ports.ts";
 import { dayBefore, makeSampleTrades } from "../../local/sample-trades.ts";
 import type { StackFile } from "../../local/stack-file.ts";
-import { openAggregation } from "../../lib/aggregation.ts";
-import { loadConfig } from "../../lib/config.ts";
+import { AGGREGATION_PARTS, openAggregation } from "../../lib/aggregation.ts";
+import { readConfig } from "../../lib/config/read-config.ts";
 import { openDynamoDbLedger } from "../../lib/metrics/retire/dynamodb-ledger.ts";
 import { retire } from "../../lib/metrics/retire/retire.ts";
 import { canonicalDecimal } from "../../lib/trades/decimal.ts";
@@ -372,13 +372,13 @@ describe("a stack", () => {
 
 /** What the schedule does once a minute; from then on the ledger knows the stack's Pushgateway. */
 async function retireOnce({ servers }: StackFile): Promise<void> {
-  const config = loadConfig({ PUSHGATEWAY_URL: servers?.pushgateway });
+  const config = readConfig(AGGREGATION_PARTS, { PUSHGATEWAY_URL: servers?.pushgateway });
   const client = openTestClient(servers?.dynamodb ?? "");
   const ledger = openDynamoDbLedger({
     client,
     table: servers?.table ?? "",
-    service: config.service,
-    stage: config.stage,
+    service: config.own.service,
+    stage: config.own.stage,
   });
   const { log } = createTestLog();
   const aggregation = { ...openAggregation(config), ledger };

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { loadConfig } from "../../lib/config.ts";
+import { metricsConfig } from "../../lib/config/metrics-config.ts";
+import { readConfig } from "../../lib/config/read-config.ts";
 import { freePort, LOOPBACK, untilAnswering } from "../../local/ports.ts";
 import { needsPythonTools, pythonTool } from "../support/python-tools.ts";
 import { installed } from "../support/pushgateway.ts";
@@ -44,7 +45,7 @@ describe("the template of a Pushgateway on AWS", () => {
 
   it("writes its groups down as often as the service's default expects, or more often", () => {
     const { Default, MaxValue } = (template.Parameters as any)["PersistenceSeconds"];
-    const { persistenceSeconds } = loadConfig({}).metrics.windows;
+    const { persistenceSeconds } = readConfig({ metrics: metricsConfig }, {}).metrics.windows;
     expect(Default).toBeLessThanOrEqual(persistenceSeconds);
     expect(MaxValue).toBeLessThanOrEqual(persistenceSeconds);
   });

@@ -5,7 +5,7 @@
 
 import type { APIGatewayProxyResult } from "aws-lambda";
 import { expect } from "vitest";
-import type { ApiHandler } from "../../lib/service.ts";
+import type { HttpHandler } from "../../lib/http-function.ts";
 import { apiEvent, lambdaContext, type RequestSketch } from "./api-event.ts";
 import { matchRoute, readApiRoutes } from "./api-routes.ts";
 import { faultsOfAnswer } from "./documented-answers.ts";
@@ -75,10 +75,10 @@ export async function startApi(variables: Readonly<Record<string, string>> = {})
   };
 }
 
-async function loadHandlers(names: ReadonlySet<string>): Promise<Map<string, ApiHandler>> {
-  const handlers = new Map<string, ApiHandler>();
+async function loadHandlers(names: ReadonlySet<string>): Promise<Map<string, HttpHandler>> {
+  const handlers = new Map<string, HttpHandler>();
   for (const name of names) {
-    const loaded = (await import(`../../functions/${name}.ts`)) as { handler: ApiHandler };
+    const loaded = (await import(`../../functions/${name}.ts`)) as { handler: HttpHandler };
     handlers.set(name, loaded.handler);
   }
   return handlers;

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadConfig } from "../../lib/config.ts";
+import { loadConfig } from "../../lib/config/service-config.ts";
 import { openKafkaProducer } from "../../lib/trades/kafka-producer.ts";
 import { freePort, LOOPBACK } from "../../local/ports.ts";
 import {

@@ -1,4 +1,4 @@
 import { metricsPage } from "k2-trades/metrics-page";
 import { metrics } from "./metrics.ts";
 
-export const handler = await metricsPage(metrics);
+export const handler = await metricsPage({ metrics });

@@ -15,6 +15,7 @@ import type { LabelSet } from "../family.ts";
 import { createMetricsClient, type InvocationMetrics } from "../record/metrics-client.ts";
 import { DEFAULT_LEASE, type Lease } from "../push/incarnation.ts";
 import type { PushTarget } from "../push/push-target.ts";
+import { pushNowhere } from "../push/push-nowhere.ts";
 import { createPusher, type PushEvent } from "../push/pusher.ts";
 import { isRefusal, refusal, type Refusal } from "../record/refusal.ts";
 import { sendNow } from "./send-now.ts";
@@ -28,7 +29,7 @@ export interface EnvironmentOptions {
   /** The function: the grouping key's `component`. */
   readonly component: string;
   readonly version: string;
-  /** One Pushgateway or several; each incarnation uses one of them. */
+  /** One Pushgateway or several; each incarnation uses one of them. None: nothing is pushed. */
   readonly targets: readonly PushTarget[];
   readonly log: Log;
   /** Metrics known beside the common ones. */
@@ -118,15 +119,17 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     }
   };
 
-  const pusher = createPusher({
+  const { targets } = options;
+  const pushing = {
     totals,
-    targets: options.targets,
+    targets,
     key: { job: options.service, component, environment: options.stage },
     lease: options.lease ?? DEFAULT_LEASE,
     clock,
     newInstance: options.newInstance ?? randomUUID,
     onEvent,
-  });
+  };
+  const pusher = targets.length === 0 ? pushNowhere : createPusher(pushing);
 
   const merge = (invocation: InvocationMetrics) => {
     for (const recorded of invocation.collect()) totals.merge(recorded);

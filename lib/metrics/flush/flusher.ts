@@ -9,7 +9,7 @@ import type { Strategy } from "./strategy.ts";
 
 /** Told when an invocation has ended and its metrics are merged. Never throws. */
 export interface Flusher {
-  readonly mode: "extension" | "timer" | "before-return";
+  readonly mode: "extension" | "timer" | "before-return" | "none";
   /** @param deadlineMs when the invocation's time is over, in milliseconds since the epoch. */
   afterInvocation(deadlineMs: number): Promise<void>;
 }
@@ -44,6 +44,9 @@ export async function openFlusher(options: FlusherOptions): Promise<Flusher> {
   flushAtShutdown(environment);
   return flushAfterResponse(environment, strategy, extension);
 }
+
+/** For an environment that pushes nothing. */
+export const noFlusher: Flusher = { mode: "none", afterInvocation: () => Promise.resolve() };
 
 /** Flushes before the handler returns: the caller waits for it. */
 export function flushBeforeReturn(environment: Environment, strategy: Strategy): Flusher {
