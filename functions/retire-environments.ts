@@ -28,7 +28,7 @@ export const handler = await scheduledFunction("retire-environments", async ({ m
     metrics.increment("metrics_retired_groups_total", run.folded);
     metrics.increment("metrics_ghost_groups_total", run.ghosts);
     metrics.increment("metrics_clock_steps_total", run.clocksSet);
-    outcome = run.unread === 0 ? "complete" : "partial";
+    outcome = run.isComplete ? "complete" : "partial";
     log.info("environments retired", { ...run });
   } finally {
     stop();

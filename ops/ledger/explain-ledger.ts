@@ -47,7 +47,7 @@ export function explainLedger(text: LedgerText): string[] {
 
 function describe(state: PushgatewayState, nowMs: number): string {
   const { url, horizonSeconds, offsetSeconds, heldUntilSeconds, tombstones } = state;
-  const { vacantSinceSeconds: vacantSince } = state;
+  const { vacantSinceSeconds: vacantSince, leftAtSeconds: leftAt } = state;
   const its = nowMs / 1_000 + offsetSeconds;
   const held =
     heldUntilSeconds > its
@@ -57,11 +57,13 @@ function describe(state: PushgatewayState, nowMs: number): string {
     vacantSince === undefined
       ? ""
       : `; not configured, and empty for ${duration(its - vacantSince)}`;
+  const left =
+    leftAt === undefined ? "" : `; off the list for ${duration(its - leftAt)}, and read no more`;
   const horizon =
     Number.isFinite(horizonSeconds) && horizonSeconds > 0
       ? `all groups pushed more than ${duration(its - horizonSeconds)} ago are folded`
       : "nothing is folded yet";
-  return `  ${url}: ${horizon}; ${Object.keys(tombstones).length} tombstones; its clock is ${offsetSeconds.toFixed(1)} s ahead of ours${held}${vacant}`;
+  return `  ${url}: ${horizon}; ${Object.keys(tombstones).length} tombstones; its clock is ${offsetSeconds.toFixed(1)} s ahead of ours${held}${vacant}${left}`;
 }
 
 function total({ type, series }: StoredFamily): string {

@@ -14,6 +14,7 @@ import {
   furthestFirst,
   horizonAt,
   isLive,
+  listedUrls,
   stateOf,
   type Base,
   type Ledger,
@@ -80,12 +81,12 @@ async function readAll(options: ScrapeOptions): Promise<Read> {
   const { service, ledger, open, windows, timeoutMs } = options;
   let known = await ledger.readBase();
   for (let attempt = 0; attempt < MAX_READS; attempt += 1) {
-    const urls = [...new Set([...options.urls, ...known.pushgateways.map(({ url }) => url)])];
+    const urls = listedUrls(known, options.urls);
     const read = async (url: string) =>
       [url, await open(url).readGroups(service, { timeoutMs })] as const;
     const snapshots = new Map(await Promise.all(urls.map(read)));
     known = await ledger.readBase();
-    const hasNews = known.pushgateways.some(({ url }) => !snapshots.has(url));
+    const hasNews = listedUrls(known, []).some((url) => !snapshots.has(url));
     const isStale = known.pushgateways.some(({ url, horizonSeconds }) => {
       const takenAtSeconds = snapshots.get(url)?.takenAtSeconds ?? Infinity;
       return horizonSeconds > horizonAt(takenAtSeconds, windows);

@@ -17,6 +17,8 @@ export interface PushgatewayState {
   readonly heldUntilSeconds: number;
   /** Since when no configuration names it and no run saw a group of ours there. */
   readonly vacantSinceSeconds?: number | undefined;
+  /** Since when it is off the list, and read no more. Forgotten a day later, unless it comes back. */
+  readonly leftAtSeconds?: number | undefined;
   /** Instances folded whose deletion may not be done yet, with their last push. */
   readonly tombstones: Readonly<Record<string, number>>;
 }
@@ -95,14 +97,19 @@ export function isLive(group: Group, state: PushgatewayState | undefined, base: 
   return lastPushSeconds(group) > (state?.horizonSeconds ?? -Infinity);
 }
 
+/** The Pushgateways to read: those of the configuration, and those that only the base still lists. */
+export function listedUrls(base: Base, configured: readonly string[]): string[] {
+  const listed = base.pushgateways.filter(({ leftAtSeconds }) => leftAtSeconds === undefined);
+  return [...new Set([...configured, ...listed.map(({ url }) => url)])];
+}
+
 /**
- * The Pushgateways of base and configuration in the order to read them in. Where one has two URLs,
+ * The Pushgateways to read in the order to read them in. Where one has two URLs,
  * its groups are taken as they stand under the one whose horizon is further.
  */
 export function furthestFirst(base: Base, configured: readonly string[]): string[] {
-  const urls = [...new Set([...configured, ...base.pushgateways.map(({ url }) => url)])];
   const horizonOf = (url: string) => stateOf(base, url)?.horizonSeconds ?? 0;
-  return urls.sort((a, b) => horizonOf(b) - horizonOf(a));
+  return listedUrls(base, configured).sort((a, b) => horizonOf(b) - horizonOf(a));
 }
 
 /** The newest horizon that a snapshot taken at this time allows: every silent group is behind it. */

@@ -3,14 +3,9 @@
  * and then deletes them. Any number of runs may overlap, and each may stop anywhere.
  */
 
+import { deleteGroups } from "./delete-groups.ts";
 import type { Ledger } from "./ledger.ts";
-import {
-  NO_COUNTS,
-  planRetirement,
-  type Counts,
-  type Doomed,
-  type PlanOptions,
-} from "./retirement-plan.ts";
+import { NO_COUNTS, planRetirement, type Counts, type PlanOptions } from "./retirement-plan.ts";
 
 export interface RetireOptions extends Omit<PlanOptions, "leftMs"> {
   readonly ledger: Ledger;
@@ -21,13 +16,14 @@ export interface RetireOptions extends Omit<PlanOptions, "leftMs"> {
 export interface Retirement extends Counts {
   /** Groups deleted; the rest is for the next run. */
   readonly deleted: number;
+  /** Every Pushgateway was read, and nothing is left to delete. */
+  readonly isComplete: boolean;
   /** Of the ledger's base. */
   readonly version: number;
 }
 
 /** Overlapping runs lose the conditional write to each other; one of them always wins it. */
 const MAX_ATTEMPTS = 8;
-const DELETIONS_AT_ONCE = 16;
 
 /**
  * Runs once.
@@ -42,30 +38,13 @@ export async function retire(options: RetireOptions): Promise<Retirement> {
     const plan = await planRetirement(base, { ...options, leftMs });
     const isCommitted = !plan.isChanged || (await ledger.writeBase(plan.base));
     if (!isCommitted) continue;
-    const deleted = await deleteGroups(plan.doomed, leftMs, options);
+    const { doomed, counts } = plan;
+    const deleted = await deleteGroups(doomed, { ...options, leftMs });
     const { version } = plan.isChanged ? plan.base : base;
-    return { ...plan.counts, deleted, version };
+    const isComplete = counts.unread === 0 && deleted === doomed.length;
+    return { ...counts, deleted, isComplete, version };
   }
   log.warn("retirement lost every attempt to another run", { attempts: MAX_ATTEMPTS });
   const { version } = await ledger.readBase();
-  return { ...NO_COUNTS, deleted: 0, version };
-}
-
-/** Deletes what no longer counts; what fails, or is not reached in time, is a ghost for the next run. */
-async function deleteGroups(
-  doomed: readonly Doomed[],
-  leftMs: () => number,
-  { timeoutMs }: RetireOptions,
-): Promise<number> {
-  const queue = doomed[Symbol.iterator]();
-  let deleted = 0;
-  const work = async () => {
-    for (const { pushgateway, key } of queue) {
-      const limitMs = Math.min(timeoutMs, leftMs());
-      if (limitMs === 0) return;
-      if (await pushgateway.remove(key, { timeoutMs: limitMs })) deleted += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: DELETIONS_AT_ONCE }, work));
-  return deleted;
+  return { ...NO_COUNTS, deleted: 0, isComplete: false, version };
 }

@@ -4,6 +4,8 @@
 
 import { horizonAt, type PushgatewayState, type Windows } from "./ledger.ts";
 
+/** What is known of a Pushgateway that left the list is kept so long. */
+const KEPT_SECONDS = 24 * 3_600;
 /** A step of a Pushgateway's clock greater than this is no drift. */
 const CLOCK_STEP_SECONDS = 30;
 
@@ -54,17 +56,20 @@ export interface Seen {
   readonly dead: Readonly<Record<string, number>>;
   /** The last push of the group that is alive and was silent longest; `Infinity` without one. */
   readonly oldestLiveSeconds: number;
+  /** Whether the configuration names it. */
+  readonly isConfigured: boolean;
   readonly windows: Windows;
 }
 
 /**
  * Moves the horizon, never past a group that is alive, and drops the tombstones of ids whose groups
  * are gone and under which nobody can push any more. The horizon alone would not do for a group that
- * is still there: a clock may be set.
+ * is still there: a clock may be set. One that is configured no more keeps them all until it is
+ * forgotten: there are no more than it had groups.
  */
 export function advance(
   state: PushgatewayState,
-  { takenAtSeconds, dead, oldestLiveSeconds, windows }: Seen,
+  { takenAtSeconds, dead, oldestLiveSeconds, isConfigured, windows }: Seen,
 ): PushgatewayState {
   const isHeld = takenAtSeconds < state.heldUntilSeconds;
   const allowedSeconds = Math.min(horizonAt(takenAtSeconds, windows), oldestLiveSeconds - 1);
@@ -76,23 +81,43 @@ export function advance(
   const tombstones = { ...state.tombstones, ...dead };
   const kept = Object.entries(tombstones).filter(
     ([instance, pushedAtSeconds]) =>
-      Object.hasOwn(dead, instance) || pushedAtSeconds + lateSeconds >= horizonSeconds,
+      !isConfigured ||
+      Object.hasOwn(dead, instance) ||
+      pushedAtSeconds + lateSeconds >= horizonSeconds,
   );
   return { ...state, horizonSeconds, tombstones: Object.fromEntries(kept) };
 }
 
 /**
- * Notes since when a Pushgateway has neither a place in the configuration nor a group of ours. It may
- * leave the list a window later: whoever was deployed with it pushes to it no more.
+ * Notes since when a Pushgateway has neither a place in the configuration nor a group of ours. It
+ * leaves the list a window later: whoever was deployed with it pushes to it no more.
  */
 export function watchVacancy(
   state: PushgatewayState,
   seen: { readonly isVacant: boolean; readonly takenAtSeconds: number; readonly windows: Windows },
-): { readonly state: PushgatewayState; readonly isLeaving: boolean } {
+): PushgatewayState {
   const { isVacant, takenAtSeconds, windows } = seen;
-  const { vacantSinceSeconds: before = takenAtSeconds, ...rest } = state;
-  const isLeaving = isVacant && takenAtSeconds - before > windows.retireAfterSeconds;
-  return { state: isVacant ? { ...rest, vacantSinceSeconds: before } : rest, isLeaving };
+  const { vacantSinceSeconds = takenAtSeconds, ...occupied } = state;
+  if (!isVacant) return occupied;
+  const isLeaving = takenAtSeconds - vacantSinceSeconds > windows.retireAfterSeconds;
+  const vacant = { ...occupied, vacantSinceSeconds };
+  return isLeaving ? { ...vacant, leftAtSeconds: takenAtSeconds } : vacant;
+}
+
+/** A Pushgateway that is read is on the list, also one that comes back with what is known of it. */
+export function enlist(state: PushgatewayState | undefined): PushgatewayState | undefined {
+  if (state === undefined) return undefined;
+  const { leftAtSeconds: _, ...listed } = state;
+  return listed;
+}
+
+/** Whether a Pushgateway left the list, and is yet to be known should it come back, with an old file even. */
+export function isKept(
+  { leftAtSeconds, offsetSeconds }: PushgatewayState,
+  nowSeconds: number,
+): boolean {
+  if (leftAtSeconds === undefined) return false;
+  return nowSeconds + offsetSeconds - leftAtSeconds <= KEPT_SECONDS;
 }
 
 /** A horizon that lags is harmless, so it is not written every minute for its own sake. */
@@ -107,6 +132,7 @@ export function isWorthWriting(
     const was = byUrl.get(state.url);
     if (was === undefined || was.heldUntilSeconds !== state.heldUntilSeconds) return true;
     if (was.vacantSinceSeconds !== state.vacantSinceSeconds) return true;
+    if (was.leftAtSeconds !== state.leftAtSeconds) return true;
     if (Object.keys(was.tombstones).length !== Object.keys(state.tombstones).length) return true;
     return state.horizonSeconds - was.horizonSeconds > retireAfterSeconds / 6;
   });

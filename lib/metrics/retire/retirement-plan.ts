@@ -18,7 +18,14 @@ import {
 } from "./ledger.ts";
 import { createPageSeries, type PageSeries } from "../page/page-series.ts";
 import { PROTOCOL_FAMILIES } from "../push/payload.ts";
-import { advance, isWorthWriting, watchClock, watchVacancy } from "./retirement-horizon.ts";
+import {
+  advance,
+  enlist,
+  isKept,
+  isWorthWriting,
+  watchClock,
+  watchVacancy,
+} from "./retirement-horizon.ts";
 import { createTally, type Tally } from "../tally.ts";
 
 /** A Pushgateway as a retirement sees it. */
@@ -86,30 +93,43 @@ export interface Plan {
   readonly counts: Counts;
 }
 
-/** Plans a run on a base. */
+/** Of the run's time, kept back for deleting. */
+const SHARE_OF_DELETING = 1 / 3;
+
+/**
+ * Plans a run on a base. A Pushgateway that can't be read in full is left as it is; one that keeps the
+ * run waiting does so for its share of the time, and no other goes without one.
+ */
 export async function planRetirement(base: Base, options: PlanOptions): Promise<Plan> {
+  const { urls: configured, leftMs, nowMs, windows } = options;
+  const urls = furthestFirst(base, configured);
   const tally = createTally();
   tally.addStored(base.totals);
   const met = new Map<string, boolean>();
   const planned: PlannedPushgateway[] = [];
+  const keptMs = Number.isFinite(leftMs()) ? leftMs() * SHARE_OF_DELETING : 0;
   // One after the other: each snapshot is large, and only one should be in memory.
-  for (const url of furthestFirst(base, options.urls)) {
-    planned.push(await planPushgateway({ url, base, tally, met }, options));
+  for (const [i, url] of urls.entries()) {
+    const shareMs = Math.max(0, leftMs() - keptMs) / (urls.length - i);
+    const timeoutMs = Math.min(options.timeoutMs, shareMs);
+    planned.push(await planPushgateway({ url, base, tally, met }, { ...options, timeoutMs }));
   }
-  const pushgateways = planned.flatMap(({ state }) => (state === undefined ? [] : [state]));
+  const former = base.pushgateways.filter(
+    (state) => !urls.includes(state.url) && isKept(state, nowMs() / 1_000),
+  );
+  const pushgateways = [...planned.flatMap(({ state }) => state ?? []), ...former];
   const counts = addCounts(planned.map((one) => one.counts));
   const totals = counts.folded === 0 ? base.totals : tally.toStored();
   return {
     base: { version: base.version + 1, totals, pushgateways },
-    isChanged:
-      counts.folded > 0 || isWorthWriting(base.pushgateways, pushgateways, options.windows),
+    isChanged: counts.folded > 0 || isWorthWriting(base.pushgateways, pushgateways, windows),
     doomed: planned.flatMap(({ doomed }) => doomed),
     counts,
   };
 }
 
 interface PlannedPushgateway {
-  /** Its state in the next base; `undefined` when it leaves the list. */
+  /** Its state in the next base; `undefined` when it is new and could not be read. */
   readonly state: PushgatewayState | undefined;
   readonly doomed: readonly Doomed[];
   readonly counts: Counts;
@@ -124,65 +144,82 @@ interface RunSoFar {
   readonly met: Map<string, boolean>;
 }
 
-async function planPushgateway(
+async function planPushgateway(run: RunSoFar, options: PlanOptions): Promise<PlannedPushgateway> {
+  const { url, base } = run;
+  try {
+    return await planReadable(run, options);
+  } catch (error) {
+    options.log.warn("a Pushgateway could not be read for retirement", { url, error });
+    const state = enlist(stateOf(base, url));
+    return { state, doomed: [], counts: { ...NO_COUNTS, unread: 1 } };
+  }
+}
+
+/** @throws when it can't be read in full; then nothing of it has become part of the run. */
+async function planReadable(
   { url, base, tally, met }: RunSoFar,
   options: PlanOptions,
 ): Promise<PlannedPushgateway> {
-  const { service, windows, log, timeoutMs, leftMs, nowMs } = options;
-  const before = stateOf(base, url);
+  const { service, windows, log, timeoutMs, nowMs } = options;
   const pushgateway = options.open(url);
-  let snapshot: Snapshot;
-  try {
-    const limitMs = Math.min(timeoutMs, leftMs());
-    snapshot = await pushgateway.readGroups(service, { timeoutMs: limitMs });
-  } catch (error) {
-    log.warn("a Pushgateway could not be read for retirement", { url, error });
-    return { state: before, doomed: [], counts: { ...NO_COUNTS, unread: 1 } };
-  }
+  const snapshot = await pushgateway.readGroups(service, { timeoutMs });
   const { takenAtSeconds } = snapshot;
   const sighting = { url, takenAtSeconds, nowSeconds: nowMs() / 1_000, windows };
-  const { state, isClockSet } = watchClock(before, sighting);
-  if (isClockSet) log.error("a Pushgateway's clock was set", { url });
+  const { state, isClockSet } = watchClock(enlist(stateOf(base, url)), sighting);
 
   const dead: Record<string, number> = {};
+  const alive = new Set<string>();
   const doomed: Doomed[] = [];
+  const finished = createTally();
   const pageSeries = createPageSeries();
-  let [folded, torn, ghosts, live, duplicates, oldestLiveSeconds] = [0, 0, 0, 0, 0, Infinity];
+  let [folded, torn, ghosts, duplicates, oldestLiveSeconds] = [0, 0, 0, 0, Infinity];
   for await (const group of snapshot.groups) {
     if (!isGroupOf(options, group)) continue;
     const instance = group.key["instance"] ?? "";
     const pushedAtSeconds = lastPushSeconds(group);
-    const isMet = met.has(instance);
-    if (isMet) duplicates += 1;
-    else if (!isLive(group, state, base)) ghosts += 1;
-    else if (isFinished(group, takenAtSeconds, state, windows)) {
-      fold(tally, group, pageSeries(group));
+    const wasAlive = met.get(instance);
+    if (wasAlive !== undefined) {
+      duplicates += 1;
+      if (wasAlive) oldestLiveSeconds = Math.min(oldestLiveSeconds, pushedAtSeconds);
+      continue;
+    }
+    const isGhost = !isLive(group, state, base);
+    if (!isGhost && !isFinished(group, takenAtSeconds, state, windows)) {
+      alive.add(instance);
+      oldestLiveSeconds = Math.min(oldestLiveSeconds, pushedAtSeconds);
+      continue;
+    }
+    if (isGhost) ghosts += 1;
+    else {
+      fold(finished, group, pageSeries(group));
       folded += 1;
       torn += Number(isTorn(group));
-    } else {
-      live += 1;
-      met.set(instance, true);
     }
-    if (met.get(instance) === true) {
-      oldestLiveSeconds = Math.min(oldestLiveSeconds, pushedAtSeconds);
-    } else if (!isMet) {
-      met.set(instance, false);
-      dead[instance] = pushedAtSeconds;
-      doomed.push({ pushgateway, key: group.key });
-    }
+    dead[instance] = pushedAtSeconds;
+    doomed.push({ pushgateway, key: group.key });
   }
+
+  tally.addStored(finished.toStored());
+  for (const instance of alive) met.set(instance, true);
+  for (const instance of Object.keys(dead)) met.set(instance, false);
+  if (isClockSet) log.error("a Pushgateway's clock was set", { url });
   if (torn > 0) log.error("groups with a cut body were folded", { url, torn });
   if (duplicates > 0) log.error("a Pushgateway has two URLs", { url, duplicates });
-  const next = advance(state, { takenAtSeconds, dead, oldestLiveSeconds, windows });
-  // What it knows of folded groups may still be needed under its other URL.
-  const isLeft = duplicates === 0 || Object.keys(next.tombstones).length === 0;
-  const isVacant = folded + ghosts + live === 0 && isLeft && !options.urls.includes(url);
-  const watched = watchVacancy(next, { isVacant, takenAtSeconds, windows });
-  const clocksSet = Number(isClockSet);
+  const isConfigured = options.urls.includes(url);
+  const seen = { takenAtSeconds, dead, oldestLiveSeconds, isConfigured, windows };
+  const isVacant = !isConfigured && alive.size + doomed.length === 0;
   return {
-    state: watched.isLeaving ? undefined : watched.state,
+    state: watchVacancy(advance(state, seen), { isVacant, takenAtSeconds, windows }),
     doomed,
-    counts: { folded, torn, ghosts, live, duplicates, unread: 0, clocksSet },
+    counts: {
+      folded,
+      torn,
+      ghosts,
+      live: alive.size,
+      duplicates,
+      unread: 0,
+      clocksSet: Number(isClockSet),
+    },
   };
 }
 

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createLog } from "../../../lib/log.ts";
-import { DEFAULT_WINDOWS } from "../../../lib/metrics/retire/ledger.ts";
+import { DEFAULT_WINDOWS, listedUrls } from "../../../lib/metrics/retire/ledger.ts";
+import type { Group, LabelSet } from "../../../lib/metrics/family.ts";
+import {
+  planRetirement,
+  type RetirablePushgateway,
+} from "../../../lib/metrics/retire/retirement-plan.ts";
 import { retire, type RetireOptions } from "../../../lib/metrics/retire/retire.ts";
 import { scrape, type ScrapeOptions } from "../../../lib/metrics/page/scrape.ts";
 import { createMemoryLedger } from "../../support/memory-ledger.ts";
@@ -21,23 +26,27 @@ function createWorld(names: readonly string[] = ["a"]) {
   const gateways = new Map<string, MemoryPushgateway>();
   const unreadable = new Set<string>();
   const undeletable = new Set<string>();
+  const cutOff = new Set<string>();
   for (const url of urls) {
     const clock = () => ourClock.seconds + (offsets.get(url) ?? 0);
     gateways.set(url, createMemoryPushgateway(url, clock));
   }
   const ledger = createMemoryLedger();
   const gateway = (url = "http://a") => gateways.get(url) as MemoryPushgateway;
-  const open = (url: string) => ({
+  const readGroups = async (url: string) => {
+    if (unreadable.has(url)) throw new Error("unreadable");
+    const snapshot = gateway(url).snapshot();
+    return cutOff.has(url) ? { ...snapshot, groups: cut(snapshot.groups) } : snapshot;
+  };
+  const remove = async (url: string, key: LabelSet) => {
+    if (undeletable.has(url)) return false;
+    gateway(url).remove(key);
+    return true;
+  };
+  const open = (url: string): RetirablePushgateway => ({
     url,
-    readGroups: () =>
-      unreadable.has(url)
-        ? Promise.reject(new Error("unreadable"))
-        : Promise.resolve(gateway(url).snapshot()),
-    remove(key: Record<string, string>) {
-      if (undeletable.has(url)) return Promise.resolve(false);
-      gateway(url).remove(key);
-      return Promise.resolve(true);
-    },
+    readGroups: () => readGroups(url),
+    remove: (key) => remove(url, key),
   });
   const deployment = { service: "s", stage: "e" };
   const common = { ...deployment, ledger, open, windows: DEFAULT_WINDOWS, timeoutMs: 1_000 };
@@ -46,6 +55,9 @@ function createWorld(names: readonly string[] = ["a"]) {
   return {
     ledger,
     gateway,
+    open,
+    /** The Pushgateways that the base lists. */
+    listed: () => listedUrls(ledger.base, []),
     /** Lists a Pushgateway under a second URL. */
     alias(url: string, of = "http://a") {
       urls.push(url);
@@ -53,6 +65,8 @@ function createWorld(names: readonly string[] = ["a"]) {
     },
     unreadable,
     undeletable,
+    /** Their answers break off behind the first group. */
+    cutOff,
     wait: (seconds: number) => (ourClock.seconds += seconds),
     setClock: (url: string, offset: number) => offsets.set(url, offset),
     push(
@@ -79,7 +93,7 @@ function createWorld(names: readonly string[] = ["a"]) {
       let isFirst = true;
       const slow = (url: string) => ({
         async readGroups() {
-          const snapshot = await open(url).readGroups();
+          const snapshot = await readGroups(url);
           if (isFirst) {
             isFirst = false;
             await meanwhile();
@@ -92,6 +106,13 @@ function createWorld(names: readonly string[] = ["a"]) {
       return sample !== undefined && "value" in sample ? sample.value : 0;
     },
   };
+}
+
+async function* cut(groups: AsyncIterable<Group>): AsyncGenerator<Group> {
+  for await (const group of groups) {
+    yield group;
+    throw new Error("the answer ends in the middle");
+  }
 }
 
 const instance = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
@@ -253,13 +274,178 @@ describe("retire", () => {
     expect(after).toEqual(before);
   });
 
+  it("folds nothing of an answer that breaks off, and goes on with the other Pushgateways", async () => {
+    const world = createWorld(["a", "b"]);
+    world.push(1, 7, { isClosed: true });
+    world.push(2, 6, { isClosed: true });
+    world.push(3, 5, { url: "http://b", isClosed: true });
+    world.cutOff.add("http://a");
+    expect(await world.retire()).toMatchObject({
+      folded: 1,
+      deleted: 1,
+      unread: 1,
+      isComplete: false,
+    });
+    world.cutOff.clear();
+    expect(await world.count()).toBe(18);
+    expect(await world.retire()).toMatchObject({ folded: 2, deleted: 2, isComplete: true });
+    expect(await world.count()).toBe(18);
+  });
+
+  it("leaves each Pushgateway its share of the time, and a third for deleting, however many hang", async () => {
+    const urls = ["http://a", "http://b", "http://c"];
+    const { ledger } = createWorld();
+    let leftMs = 30_000;
+    const limits: number[] = [];
+    const hang = async (_job: string, { timeoutMs }: { timeoutMs: number }) => {
+      limits.push(timeoutMs);
+      leftMs -= timeoutMs;
+      throw new Error("no answer in time");
+    };
+    const { counts } = await planRetirement(ledger.base, {
+      service: "s",
+      stage: "e",
+      urls,
+      open: (url) => ({ url, readGroups: hang, remove: async () => true }),
+      windows: DEFAULT_WINDOWS,
+      log: createLog({ level: "silent" }),
+      nowMs: () => START * 1_000,
+      timeoutMs: 20_000,
+      leftMs: () => leftMs,
+    });
+    expect(counts.unread).toBe(3);
+    for (const limit of limits) expect(limit).toBeCloseTo(20_000 / 3);
+    expect(leftMs).toBeCloseTo(10_000);
+  });
+
+  it("deletes at the other Pushgateways while one hangs", async () => {
+    const world = createWorld(["a", "b"]);
+    for (let number = 0; number < 40; number += 1) {
+      world.push(number, 1, { isClosed: true });
+      world.push(100 + number, 1, { url: "http://b", isClosed: true });
+    }
+    const { promise: timeIsUp, resolve: endTime } = Promise.withResolvers<boolean>();
+    const open = (url: string): RetirablePushgateway => ({
+      ...world.open(url),
+      async remove(key, options) {
+        if (url === "http://a") return timeIsUp;
+        const isDeleted = await world.open(url).remove(key, options);
+        if (world.gateway("http://b").size === 0) endTime(false);
+        return isDeleted;
+      },
+    });
+    const run = await world.retire({ open });
+    expect(run).toMatchObject({ folded: 80, deleted: 40, isComplete: false });
+    expect(world.gateway("http://b").size).toBe(0);
+  });
+
+  it("deletes the rest of the groups where some can't be", async () => {
+    const world = createWorld();
+    for (let number = 0; number < 60; number += 1) world.push(number, 1, { isClosed: true });
+    const open = (url: string): RetirablePushgateway => ({
+      ...world.open(url),
+      async remove(key, options) {
+        const number = Number(key["instance"]?.slice(-3));
+        if (number < 20) throw new Error("no such luck");
+        if (number < 40) return false;
+        return world.open(url).remove(key, options);
+      },
+    });
+    const run = await world.retire({ open });
+    expect(run).toMatchObject({ folded: 60, deleted: 20, isComplete: false });
+    expect(world.gateway().size).toBe(40);
+    expect(await world.count()).toBe(60);
+  });
+
+  describe("a Pushgateway that left the list", () => {
+    const urls = ["http://a"];
+    const DAY = 24 * 60 * MINUTE;
+
+    /** `b` has left; what it held when its groups were still there is returned. */
+    async function leave(world: ReturnType<typeof createWorld>) {
+      world.push(1, 7, { url: "http://b", isClosed: true });
+      world.push(2, 5, { url: "http://b" });
+      const file = world.gateway("http://b").save();
+      await world.retire();
+      world.wait(WINDOW + MINUTE);
+      await world.retire({ urls });
+      await world.retire({ urls });
+      world.wait(WINDOW + MINUTE);
+      await world.retire({ urls });
+      expect(world.listed()).toEqual(urls);
+      expect(await world.count({ urls })).toBe(12);
+      return file;
+    }
+
+    it("is read no more", async () => {
+      const world = createWorld(["a", "b"]);
+      await leave(world);
+      world.unreadable.add("http://b");
+      expect(await world.count({ urls })).toBe(12);
+      expect(await world.retire({ urls })).toMatchObject({ isComplete: true });
+    });
+
+    it("counts nothing twice when it comes back with an old file", async () => {
+      const world = createWorld(["a", "b"]);
+      const file = await leave(world);
+      world.wait(DAY - MINUTE);
+      await world.retire({ urls });
+      world.gateway("http://b").restore(file);
+      expect(await world.count()).toBe(12);
+      expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 2, deleted: 2 });
+      expect(await world.count()).toBe(12);
+      expect(world.listed()).toEqual(["http://a", "http://b"]);
+    });
+
+    it("knows a late push for a ghost, and counts a new one, when it comes back", async () => {
+      const world = createWorld(["a", "b"]);
+      await leave(world);
+      world.push(1, 7, { url: "http://b", isClosed: true });
+      world.push(2, 5, { url: "http://b" });
+      world.push(3, 1, { url: "http://b" });
+      world.wait(DAY / 2);
+      expect(await world.count()).toBe(13);
+      expect(await world.retire()).toMatchObject({ folded: 1, ghosts: 2, deleted: 3 });
+      expect(await world.count()).toBe(13);
+    });
+
+    it("has its old file known for one under another name, too", async () => {
+      const world = createWorld(["a", "b"]);
+      const file = await leave(world);
+      world.alias("http://c", "http://b");
+      world.gateway("http://c").restore(file);
+      const moved = ["http://a", "http://c"];
+      expect(await world.count({ urls: moved })).toBe(12);
+      expect(await world.retire({ urls: moved })).toMatchObject({ folded: 0, ghosts: 2 });
+    });
+
+    it("is on the list again once it is configured, readable or not", async () => {
+      const world = createWorld(["a", "b"]);
+      await leave(world);
+      world.unreadable.add("http://b");
+      expect(await world.retire()).toMatchObject({ unread: 1, isComplete: false });
+      expect(world.listed()).toEqual(["http://a", "http://b"]);
+      world.wait(2 * DAY);
+      await world.retire();
+      expect(world.ledger.base.pushgateways.map(({ url }) => url)).toContain("http://b");
+    });
+
+    it("is forgotten after a day", async () => {
+      const world = createWorld(["a", "b"]);
+      await leave(world);
+      world.wait(DAY + MINUTE);
+      await world.retire({ urls });
+      expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(urls);
+    });
+  });
+
   it("reads a Pushgateway that left the configuration until it was empty for a window", async () => {
     const world = createWorld(["a", "b"]);
     world.push(1, 7, { url: "http://b" });
     await world.retire();
     const urls = ["http://a"];
     await world.retire({ urls });
-    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a", "http://b"]);
+    expect(world.listed()).toEqual(["http://a", "http://b"]);
     world.wait(WINDOW + MINUTE);
     expect(await world.retire({ urls })).toMatchObject({ folded: 1 });
     await world.retire({ urls });
@@ -270,31 +456,30 @@ describe("retire", () => {
     await world.retire({ urls });
     world.wait(WINDOW);
     await world.retire({ urls });
-    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a", "http://b"]);
+    expect(world.listed()).toEqual(["http://a", "http://b"]);
     world.wait(MINUTE);
     await world.retire({ urls });
-    expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(["http://a"]);
+    expect(world.listed()).toEqual(["http://a"]);
     expect(await world.count()).toBe(12);
   });
 
   it("counts that window anew where the Pushgateway came back, or its clock was set", async () => {
     const world = createWorld(["a", "b"]);
     const urls = ["http://a"];
-    const listed = () => world.ledger.base.pushgateways.map(({ url }) => url);
     await world.retire();
     await world.retire({ urls });
     world.wait(WINDOW);
     await world.retire();
     world.wait(MINUTE);
     await world.retire({ urls });
-    expect(listed()).toEqual(["http://a", "http://b"]);
+    expect(world.listed()).toEqual(["http://a", "http://b"]);
     world.wait(WINDOW);
     world.setClock("http://b", 2 * WINDOW);
     await world.retire({ urls });
-    expect(listed()).toEqual(["http://a", "http://b"]);
+    expect(world.listed()).toEqual(["http://a", "http://b"]);
     world.wait(WINDOW + MINUTE);
     await world.retire({ urls });
-    expect(listed()).toEqual(["http://a"]);
+    expect(world.listed()).toEqual(["http://a"]);
   });
 
   it("folds nothing silent for a window after a Pushgateway's clock was set forward", async () => {
@@ -351,7 +536,7 @@ describe("retire", () => {
         world.push(1, 8 + run);
         await world.retire({ urls });
       }
-      expect(world.ledger.base.pushgateways.map(({ url }) => url)).toEqual(urls);
+      expect(world.listed()).toEqual(urls);
       expect(await world.count()).toBe(15);
     });
   });

@@ -41,7 +41,8 @@ beforeAll(async () => {
           horizonSeconds: 0,
           offsetSeconds: 0,
           heldUntilSeconds: 0,
-          vacantSinceSeconds: Date.now() / 1_000 - 600,
+          vacantSinceSeconds: Date.now() / 1_000 - 10_800,
+          leftAtSeconds: Date.now() / 1_000 - 600,
           tombstones: {},
         },
       ],
@@ -73,7 +74,9 @@ it("explains a ledger", async () => {
   expect(output).toMatch(
     /http:\/\/gateway:9091: all groups pushed more than 30 min ago are folded; 1 tombstones/,
   );
-  expect(output).toMatch(/http:\/\/former:9091: .*; not configured, and empty for 10 min/);
+  expect(output).toMatch(
+    /http:\/\/former:9091: .*; not configured, and empty for 3.0 h; off the list for 10 min, and read no more/,
+  );
   expect(output).toMatch(/1 {2}a_total \(counter\), 7 in all/);
 });
 
