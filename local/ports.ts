@@ -3,19 +3,35 @@
  * 127.0.0.1 only.
  */
 
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { createConnection, createServer, type AddressInfo } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 export const LOOPBACK = "127.0.0.1";
 
-/** A port nothing listens on at this moment; it may be taken before it is used. */
+/**
+ * Where ports are looked for: below those that systems give to outgoing connections (Linux from 32,768,
+ * others from 49,152), so that no connection takes one between finding it and listening on it.
+ */
+const [FIRST_PORT, LAST_PORT] = [15_000, 31_999] as const;
+const PORTS = LAST_PORT - FIRST_PORT + 1;
+const MAX_TRIES = 100;
+
+/** Where the next search begins: somewhere else in each process, and never twice the same in one. */
+let searched = randomInt(PORTS);
+
+/**
+ * A port nothing listens on at this moment, another at each call.
+ * @throws {Error} when a hundred in a row are in use.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, LOOPBACK);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const port = FIRST_PORT + (searched % PORTS);
+    searched += 1;
+    if ((await listenProblem(port)) === undefined) return port;
+  }
+  throw new Error(`no free port among ${MAX_TRIES} from ${FIRST_PORT} to ${LAST_PORT}`);
 }
 
 /**
@@ -25,6 +41,10 @@ export async function freePort(): Promise<number> {
 export async function portProblem(port: number): Promise<string | undefined> {
   for (const host of [LOOPBACK, "::1"])
     if (await isAnswering(port, host)) return `Port ${port} is in use.`;
+  return listenProblem(port);
+}
+
+async function listenProblem(port: number): Promise<string | undefined> {
   const server = createServer().listen(port, LOOPBACK);
   try {
     await once(server, "listening");

@@ -20,6 +20,19 @@ describe("ports", () => {
     expect(await isAnswering(port)).toBe(true);
   });
 
+  it("free ones are all different, and none is one that an outgoing connection may get", async () => {
+    const ports = await Promise.all(Array.from({ length: 200 }, async () => freePort()));
+    expect(new Set(ports).size).toBe(200);
+    for (const port of ports) expect([port >= 15_000, port < 32_768]).toEqual([true, true]);
+  });
+
+  it("a port in use is passed over", async () => {
+    const port = await freePort();
+    // Where somebody has it already, all the better.
+    await listen("127.0.0.1", port + 1).catch(() => {});
+    expect(await freePort()).not.toBe(port + 1);
+  });
+
   it.each(["0.0.0.0", "::1", "::"])(
     "one in use on %s is in use, since localhost may mean it",
     async (host) => {

@@ -5,9 +5,9 @@
 
 import { once } from "node:events";
 import http, { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "../../local/ports.ts";
 
 /** What happens to one request. Once it is forwarded, it is applied even if the client is gone. */
 export type Fault =
@@ -112,7 +112,8 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
   });
   server.keepAliveTimeout = 0;
   server.on("connection", (socket) => connections.set(socket, (connectionCount += 1)));
-  const port = await listen(server, 0);
+  const port = await freePort();
+  await listen(server, port);
 
   const stop = async () => {
     const closed = once(server, "close");
@@ -227,8 +228,7 @@ function withoutHopByHop(headers: IncomingMessage["headers"]): IncomingMessage["
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
 }
 
-async function listen(server: http.Server, port: number): Promise<number> {
+async function listen(server: http.Server, port: number): Promise<void> {
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
-  return (server.address() as AddressInfo).port;
 }

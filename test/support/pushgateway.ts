@@ -45,8 +45,8 @@ const MAX_STARTS = 3;
 const EMBEDDED: PushgatewayKind = {
   name: "embedded",
   isOld: false,
-  start: ({ port = 0, persistenceInterval: _fixed, ...options } = {}) =>
-    startEmbedded({ port, ...options }),
+  start: async ({ port, persistenceInterval: _fixed, ...options } = {}) =>
+    startEmbedded({ port: port ?? (await freePort()), ...options }),
 };
 
 /** The real one of this machine, if it has one. */

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import { LOOPBACK } from "../../../local/ports.ts";
+import { freePort, LOOPBACK } from "../../../local/ports.ts";
 import { type EmbeddedKafka, startEmbeddedKafka } from "../../../local/kafka/server.ts";
 import { clientsOf, needsKafka, type OwnKafkaBroker, startKafka, whyNoKafka } from "./broker.ts";
 
@@ -61,7 +61,9 @@ function startApache({ advertisedPort }: KindOptions = {}): Promise<OwnKafkaBrok
 /** Starts an embedded broker in this process, which is killed and restarted like any. */
 export async function startEmbedded(options: KindOptions = {}): Promise<OwnKafkaBroker> {
   const folder = await mkdtemp(join(tmpdir(), "k2-embedded-kafka-"));
-  let broker: EmbeddedKafka | undefined = await startEmbeddedKafka({ ...options, folder, port: 0 });
+  // It comes back on its port, which no outgoing connection may have taken meanwhile.
+  const port = await freePort();
+  let broker: EmbeddedKafka | undefined = await startEmbeddedKafka({ ...options, folder, port });
   const { address } = broker;
   const kill = async () => {
     await broker?.close();
@@ -71,11 +73,7 @@ export async function startEmbedded(options: KindOptions = {}): Promise<OwnKafka
     ...clientsOf(address),
     kill,
     restart: async () => {
-      broker = await startEmbeddedKafka({
-        ...options,
-        folder,
-        port: Number(address.split(":")[1]),
-      });
+      broker = await startEmbeddedKafka({ ...options, folder, port });
     },
     close: async () => {
       await kill();
