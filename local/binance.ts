@@ -58,8 +58,9 @@ export function parseBinanceLine(
   if (line.trim() === "") return {};
   if (line.length > MAX_LINE_LENGTH)
     return { fault: `expected a line of at most ${MAX_LINE_LENGTH} characters` };
-  if (lineNumber === 1 && isHeader(line)) return {};
-  const columns = line.split(",");
+  const text = lineNumber === 1 ? withoutByteOrderMark(line) : line;
+  if (lineNumber === 1 && isHeader(text)) return {};
+  const columns = text.split(",");
   const [id = "", price = "", qty = "", , time = "", isBuyerMaker = ""] = columns;
   if (columns.length !== 6 && columns.length !== 7)
     return { fault: `expected 7 columns (or 6, in futures), got ${columns.length}` };
@@ -139,7 +140,12 @@ function isFirstOfItsField(fault: InputFault, at: number, faults: readonly Input
 
 /** A header names its columns, so its first one begins with a letter; Binance writes `id`. */
 function isHeader(line: string): boolean {
-  return /^(\u00EF\u00BB\u00BF)?"?(id|trade)/i.test(line);
+  return /^"?(id|trade)/i.test(line);
+}
+
+/** Spreadsheets write one before the first line; read as Latin-1 it is three characters. */
+function withoutByteOrderMark(line: string): string {
+  return line.replace(/^\u00EF\u00BB\u00BF/, "");
 }
 
 /**

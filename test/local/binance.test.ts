@@ -79,6 +79,12 @@ describe("a line of a trades dump", () => {
     expect(parse(line, 2).fault).toMatch(/^time: expected/);
   });
 
+  it("a byte order mark before the first trade is no part of its id", () => {
+    const line = "\u00EF\u00BB\u00BF7,2,3,6,1610064000278,True,True";
+    expect(parse(line, 1).trade?.trade_id).toBe("7");
+    expect(parse(line, 2).fault).toMatch(/^id: expected a whole number/);
+  });
+
   it.each(["", "   "])("an empty line %j is no trade and no fault", (line) => {
     expect(parse(line)).toEqual({});
   });
