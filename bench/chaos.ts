@@ -13,6 +13,9 @@ import { runWay, WAYS, type WayReport } from "../test/chaos/run-way.ts";
 import { formatCounts, LEGEND, lossesTable, waysTable } from "../test/chaos/table.ts";
 import { whyNoRuntimeClient } from "../test/support/lambda/runtime-client.ts";
 
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => process.exit(EXIT.interrupted));
+}
 await runCommand("npm run chaos --", main);
 // Whatever a run that failed left behind ends with this process.
 process.exit();

@@ -16,17 +16,17 @@ import { FAMILIES, type Work } from "./work.ts";
 const PATIENCE_MS = 300_000;
 /** Longer than the interval at which busy environments flush: each that is invoked then does. */
 const BETWEEN_WAKES_MS = 4_000;
-const SHUTDOWNS_AT_ONCE = 2;
+/** Few, so that none waits for the processor until its push times out. */
+const AT_ONCE = 3;
 
-/** Invokes every environment, the one idle longest first. @param firstNumber not used before. */
+/** Invokes every environment once, the one idle longest first. @param firstNumber not used before. */
 export async function wakeAll(lambda: LambdaFunction, firstNumber: number): Promise<void> {
-  const { length } = lambda.environments;
-  for (let i = 0; i < length; i += 1) {
-    const work: Work = { number: firstNumber + i, workMs: 0, fate: "answers" };
+  await inParallel(lambda.environments, async (_, index) => {
+    const work: Work = { number: firstNumber + index, workMs: 0, fate: "answers" };
     await (
       await lambda.invoke(work)
     ).finished;
-  }
+  });
 }
 
 /**
@@ -71,11 +71,9 @@ function missingOf(
 
 /** Shuts every environment down; each has its time to push. */
 export async function shutDownAll(lambda: LambdaFunction): Promise<void> {
-  const remaining = lambda.environments.values();
-  const work = async () => {
-    for (const environment of remaining) await lambda.shutdownEnvironment(environment);
-  };
-  await Promise.all(Array.from({ length: SHUTDOWNS_AT_ONCE }, work));
+  await inParallel(lambda.environments, async (environment) => {
+    await lambda.shutdownEnvironment(environment);
+  });
 }
 
 /** Waits until no group of the function is left. */
@@ -107,6 +105,17 @@ export function countGroups(pages: readonly string[]): number {
 /** The name of the process that an environment runs now, as it calls itself. */
 export function processOf({ id, pid }: Pick<ExecutionEnvironment, "id" | "pid">): string {
   return `${id}-${pid}`;
+}
+
+async function inParallel<T>(
+  all: readonly T[],
+  work: (one: T, index: number) => Promise<void>,
+): Promise<void> {
+  const remaining = all.entries();
+  const next = async () => {
+    for (const [index, one] of remaining) await work(one, index);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
 }
 
 /** What fails is asked again, as what is not yet so. */
