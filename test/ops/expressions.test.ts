@@ -3,7 +3,7 @@
  * running service under traffic: none may fail, no panel may be empty.
  */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -15,12 +15,18 @@ import { panelsOf, withVariables } from "../support/dashboard.ts";
 import { run, START_TIMEOUT_MS, untilReady, type Run } from "../support/stack.ts";
 
 const RULES = join(import.meta.dirname, "../../ops/prometheus/rules");
-const rulesOf = (
-  name: string,
-): { readonly record?: string; readonly alert?: string; readonly expr: string }[] =>
-  (parse(readFileSync(join(RULES, name), "utf8")) as { groups: { rules: [] }[] }).groups.flatMap(
-    ({ rules }) => rules,
-  );
+
+interface Rule {
+  readonly record?: string;
+  readonly alert?: string;
+  readonly expr: string;
+}
+
+const ALL_RULES = readdirSync(RULES)
+  .map((name) => parse(readFileSync(join(RULES, name), "utf8")) as { groups: { rules: Rule[] }[] })
+  .flatMap(({ groups }) => groups.flatMap(({ rules }) => rules));
+const RECORDED = ALL_RULES.filter(({ record }) => record !== undefined);
+const ALERTS = ALL_RULES.filter(({ alert }) => alert !== undefined);
 
 const TARGETS = panelsOf(makeDashboard()).flatMap(({ title, targets }) =>
   targets.map(({ expr, legendFormat = "" }) => ({ title, legend: legendFormat, expr })),
@@ -29,10 +35,10 @@ const TARGETS = panelsOf(makeDashboard()).flatMap(({ title, targets }) =>
 /** What an alert compares: each series it names, with the labels it picks. */
 const SELECTORS = [
   ...new Set(
-    rulesOf("alerts.yml").flatMap(
+    ALERTS.flatMap(
       ({ expr }) =>
         expr
-          .replaceAll(/by \([^)]*\)/g, "")
+          .replaceAll(/(?:by|on) \([^)]*\)/g, "")
           .match(/\b(?:up|[a-z]+[_:][\w:]*_?\w*)(?:\{[^}]*\})?(?=\s|\[|\)|$)/g) ?? [],
     ),
   ),
@@ -98,7 +104,7 @@ describe(
       await untilAnswered(withVariables(expr, 30));
     });
 
-    it.each(rulesOf("recording.yml"))("the recorded $record", async ({ record = "" }) => {
+    it.each(RECORDED)("the recorded $record", async ({ record = "" }) => {
       await untilAnswered(record);
     });
 
