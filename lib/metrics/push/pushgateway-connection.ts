@@ -95,7 +95,7 @@ export function openConnection({ url, headers, maxIdleMs }: ConnectionOptions): 
       const path = prefix + exchange.path;
       const allHeaders = { ...headers, ...exchange.headers };
       const call = request({ ...target, agent, method, path, headers: allHeaders });
-      const sending = watchSending(call, established);
+      const sending = watchSending(call, established, deadline);
       const fail = (error: Error) => {
         const isReset = RESET_CODES.has((error as NodeJS.ErrnoException).code);
         resolve({ error, isUnsent: !sending.hasBegun, isStale: sending.isReused && isReset });
@@ -223,23 +223,31 @@ interface Sending {
   isReused: boolean;
 }
 
-function watchSending(call: ClientRequest, established: Established): Sending {
+function watchSending(call: ClientRequest, established: Established, deadline: Deadline): Sending {
   const sending: Sending = { hasBegun: false, isReused: false };
   call.on("socket", (socket) => {
     sending.isReused = established.has(socket);
     sending.hasBegun = sending.isReused;
-    if (!sending.isReused) established.whenDone(socket, () => (sending.hasBegun = true));
+    if (sending.isReused) return;
+    established.whenDone(socket, () => {
+      sending.hasBegun = true;
+      // Frozen while it connected: the lease under which this was to be sent may be over by now.
+      if (deadline.hasPassed()) socket.destroy();
+    });
   });
   return sending;
 }
 
 interface Deadline {
+  /** Told by the clocks, sooner than by a timer. */
+  hasPassed(): boolean;
   /** What to do when it expires; replaces the former. */
   onExpiry(cut: (reason: Error) => void): void;
   end(): void;
 }
 
 function startDeadline({ timeoutMs, signal }: Patience): Deadline {
+  const startedAt = systemClock();
   let [isOver, cut] = [false, (_reason: Error) => {}];
   const expire = (reason: Error) => {
     if (!isOver) cut(reason);
@@ -251,6 +259,7 @@ function startDeadline({ timeoutMs, signal }: Patience): Deadline {
   const timer = setTimeout(() => setImmediate(late), timeoutMs);
   signal?.addEventListener("abort", giveUp);
   return {
+    hasPassed: () => elapsedMs(startedAt, systemClock()) > timeoutMs,
     onExpiry: (next) => {
       cut = next;
       if (signal?.aborted === true) giveUp();

@@ -446,23 +446,46 @@ describe("a socket that was used before", () => {
   });
 });
 
-it("takes in what has arrived when it was frozen past its deadline", async () => {
-  // The server must run while this thread stands still.
-  const worker = new Worker(
-    `const { parentPort } = require("node:worker_threads");
-     const server = require("node:http").createServer((request, response) => {
-       request.resume().on("end", () => { response.end(); parentPort.postMessage("answered"); });
-     }).listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`,
-    { eval: true },
-  );
-  onTestFinished(async () => void (await worker.terminate()));
-  const [port] = (await once(worker, "message")) as [number];
-  const pushgateway = open({ url: `http://127.0.0.1:${port}`, timeoutMs: 200 });
-  await pushgateway.put(KEY, BODY); // So that the next one leaves in this very turn.
-  const outcome = pushgateway.put(KEY, BODY);
-  await new Promise((turn) => process.nextTick(turn));
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
-  expect(await outcome).toEqual({ outcome: "acknowledged" });
+describe("a process that was frozen past its deadline", () => {
+  /** A server that runs while this thread stands still, and tells who asks how many pushes it took. */
+  async function startServer() {
+    const worker = new Worker(
+      `const { parentPort } = require("node:worker_threads");
+       let pushes = 0;
+       const server = require("node:http").createServer((request, response) => {
+         if (request.method === "PUT") pushes += 1;
+         request.resume().on("end", () => response.end(String(pushes)));
+       }).listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`,
+      { eval: true },
+    );
+    onTestFinished(async () => void (await worker.terminate()));
+    const [port] = (await once(worker, "message")) as [number];
+    const url = `http://127.0.0.1:${port}`;
+    return { url, pushes: async () => await (await fetch(url)).text() };
+  }
+
+  /** Lets what was just begun leave this thread, and stops the thread. */
+  async function freeze(ms: number) {
+    await new Promise((turn) => process.nextTick(turn));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  }
+
+  it("takes in what has arrived meanwhile", async () => {
+    const pushgateway = open({ url: (await startServer()).url, timeoutMs: 200 });
+    await pushgateway.put(KEY, BODY); // So that the next one leaves in this very turn.
+    const outcome = pushgateway.put(KEY, BODY);
+    await freeze(600);
+    expect(await outcome).toEqual({ outcome: "acknowledged" });
+  });
+
+  it("while it connected sends nothing any more: its lease may be over", async () => {
+    const server = await startServer();
+    const pushgateway = open({ url: server.url, timeoutMs: 200 });
+    const outcome = pushgateway.put(KEY, BODY);
+    await freeze(600);
+    expect(await outcome).toMatchObject({ outcome: "unanswered" });
+    expect(await server.pushes()).toBe("0");
+  });
 });
 
 describe("over TLS", () => {
