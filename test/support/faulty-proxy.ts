@@ -126,7 +126,7 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     requests,
     inject: (...faults) => void injected.push(...faults),
     refuseConnections: stop,
-    acceptConnections: async () => void (await listen(server, port)),
+    acceptConnections: () => listen(server, port),
     settled: async () => {
       while (underWay.size > 0) await Promise.all(underWay);
     },
