@@ -4,7 +4,7 @@
 
 import type { Context } from "aws-lambda";
 import type { Invocation } from "./invocation.ts";
-import { measured, type Zeros } from "./measured.ts";
+import { measured, type MeasuredOptions } from "./measured.ts";
 import { log } from "./process-log.ts";
 
 export type EventHandler<Event, Result> = (event: Event, context: Context) => Promise<Result>;
@@ -21,7 +21,7 @@ export interface EventInvocation extends Invocation {
 export function eventFunction<Event, Result>(
   name: string,
   handle: (event: Event, invocation: EventInvocation) => Promise<Result>,
-  zeros: Zeros = {},
+  options: Omit<MeasuredOptions, "log"> = {},
 ): Promise<EventHandler<Event, Result>> {
   const functionLog = log.with({ function: name });
   return measured<Event, Result>(
@@ -31,6 +31,6 @@ export function eventFunction<Event, Result>(
       const invocationLog = functionLog.with({ request_id: context.awsRequestId });
       return handle(event, { metrics, log: invocationLog, remainingTimeMs });
     },
-    { log: functionLog, zeros },
+    { ...options, log: functionLog },
   );
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { COMMON_METRICS } from "../../lib/metrics/record/catalogue.ts";
+import { SERVICE_METRICS } from "../../lib/service-metrics.ts";
 import { makeDashboard } from "../../ops/grafana/dashboard.ts";
 import { panelsOf } from "../support/dashboard.ts";
 
@@ -28,7 +29,9 @@ describe("the dashboard", () => {
 
   it("asks for every common metric but those that only an alert or a count of something needs", () => {
     const asked = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)).join("\n");
-    const missing = COMMON_METRICS.map(({ name }) => name).filter((name) => !asked.includes(name));
+    const missing = [...COMMON_METRICS, ...SERVICE_METRICS]
+      .map(({ name }) => name)
+      .filter((name) => !asked.includes(name));
     expect(missing).toEqual([
       "kafka_batch_size",
       "metrics_retirements_total",

@@ -123,13 +123,6 @@ export const COMMON_METRICS: readonly MetricDefinition[] = [
     aggregation: "last",
   },
   {
-    name: "trade_storage_lag_seconds",
-    type: "histogram",
-    help: "Time from a trade to its being stored, for consumed records.",
-    labels: ["topic"],
-    buckets: LAG_SECONDS,
-  },
-  {
     name: "kafka_batch_size",
     type: "histogram",
     help: "Kafka records in one batch.",
