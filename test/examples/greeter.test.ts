@@ -24,6 +24,16 @@ const ROOT = join(import.meta.dirname, "../..");
 const BINARIES = join(ROOT, "node_modules/.bin");
 const FUNCTIONS = ["greet", "scrape-metrics", "retire-environments"];
 
+const STRICTEST = [
+  "--strict",
+  "--exactOptionalPropertyTypes",
+  "--noUncheckedIndexedAccess",
+  "--noImplicitOverride",
+  "--noPropertyAccessFromIndexSignature",
+  "--verbatimModuleSyntax",
+  "--isolatedModules",
+];
+
 let folder: string;
 let files: string[];
 
@@ -72,7 +82,7 @@ it("is packed with what the three entries need, and nothing of trades or tests",
     (path) => !/^(?:dist\/|package\.json$|README\.md$|LICENSE$)/.test(path),
   );
   expect(foreign).toEqual([]);
-  expect(files.filter((path) => /trade|kafka|\/test\//.test(path))).toEqual([]);
+  expect(files.filter((path) => /trade|kafka|service|\/test\//.test(path))).toEqual([]);
   for (const path of ["lib/measured", "lib/metrics-page", "functions/retire-environments"])
     expect(files).toEqual(expect.arrayContaining([`dist/${path}.js`, `dist/${path}.d.ts`]));
 });
@@ -85,10 +95,17 @@ it("takes one line of a function, and one or two of the others", () => {
     text.split("\n").filter((line) => line.startsWith("export")),
   );
   expect(statements.map((lines) => lines.length)).toEqual([1, 1, 1]);
+  const [greet = ""] = source;
+  const handler = greet.slice(greet.indexOf("export const handler"));
+  expect(handler.trimEnd().split("\n").length).toBeLessThanOrEqual(10);
 });
 
-it("type-checks against the packed declarations", () => {
-  expect(run("tsc", ["-p", "."])).toBe("");
+it.each([
+  ["as the example has them", []],
+  ["that check everything, declarations too", STRICTEST],
+  ["of a bundler", [...STRICTEST, "--module", "esnext", "--moduleResolution", "bundler"]],
+])("type-checks against the packed declarations with settings %s", (_fact, settings) => {
+  expect(run("tsc", ["-p", ".", "--skipLibCheck", "false", ...settings])).toBe("");
 });
 
 it("packages, each function with a role of its own, beside the ledger's table and the schedule", () => {
