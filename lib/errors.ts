@@ -18,7 +18,8 @@ export const ERRORS = {
   UNAVAILABLE: { status: 503, title: "The service can't answer right now" },
   INVALID_CONFIG: { status: 500, title: "The configuration is not valid" },
   INVALID_METRIC: { status: 500, title: "The metric is not valid" },
-  READ_FAILED: { status: 503, title: "A Pushgateway could not be read in full" },
+  READ_FAILED: { status: 503, title: "A Pushgateway or the ledger could not be read in full" },
+  PAGE_TOO_LARGE: { status: 503, title: "The metrics page is larger than an answer may be" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -3,16 +3,11 @@
  */
 
 import type { Context } from "aws-lambda";
-import type { Invocation } from "./invocation.ts";
+import type { TimedInvocation } from "./invocation.ts";
 import { measured, type MeasuredOptions } from "./measured.ts";
 import { log } from "./process-log.ts";
 
 export type EventHandler<Event, Result> = (event: Event, context: Context) => Promise<Result>;
-
-export interface EventInvocation extends Invocation {
-  /** What is left of the invocation's time. */
-  readonly remainingTimeMs: number;
-}
 
 /**
  * Makes the Lambda handler of a function that an event source mapping invokes.
@@ -20,7 +15,7 @@ export interface EventInvocation extends Invocation {
  */
 export function eventFunction<Event, Result>(
   name: string,
-  handle: (event: Event, invocation: EventInvocation) => Promise<Result>,
+  handle: (event: Event, invocation: TimedInvocation) => Promise<Result>,
   options: Omit<MeasuredOptions, "log"> = {},
 ): Promise<EventHandler<Event, Result>> {
   const functionLog = log.with({ function: name });

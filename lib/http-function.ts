@@ -7,7 +7,7 @@ import type { AllowedOrigins } from "./http/cors.ts";
 import { handleHttp } from "./http/handle.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { HttpResponse } from "./http/response.ts";
-import type { Invocation } from "./invocation.ts";
+import type { TimedInvocation } from "./invocation.ts";
 import { measured, type Zeros } from "./measured.ts";
 import { log } from "./process-log.ts";
 import { recordExchange } from "./request-metrics.ts";
@@ -20,7 +20,7 @@ export type HttpHandler = (
 /** Answers a request, or throws a `ServiceError` for what the caller should hear. */
 export type Respond = (
   request: HttpRequest,
-  invocation: Invocation,
+  invocation: TimedInvocation,
 ) => Promise<HttpResponse> | HttpResponse;
 
 export interface HttpFunctionOptions {
@@ -41,18 +41,20 @@ export function httpFunction(
   const functionLog = log.with({ function: name });
   return measured<APIGatewayProxyEvent, APIGatewayProxyResult>(
     name,
-    (event, context, metrics) =>
-      handleHttp(
+    (event, context, metrics) => {
+      const remainingTimeMs = context.getRemainingTimeInMillis();
+      return handleHttp(
         event,
         {
           log: functionLog,
           origins,
           routes,
-          remainingTimeMs: context.getRemainingTimeInMillis(),
+          remainingTimeMs,
           observe: (exchange) => recordExchange(metrics, exchange),
         },
-        (request, requestLog) => respond(request, { metrics, log: requestLog }),
-      ),
+        (request, requestLog) => respond(request, { metrics, log: requestLog, remainingTimeMs }),
+      );
+    },
     { log: functionLog, zeros },
   );
 }

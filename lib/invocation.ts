@@ -9,3 +9,9 @@ export interface Invocation {
   /** Its lines carry the function's name and what tells this invocation from others. */
   readonly log: Log;
 }
+
+/** The same, of a function that has to have answered before its time is over. */
+export interface TimedInvocation extends Invocation {
+  /** What was left of the invocation's time when it began, in milliseconds. */
+  readonly remainingTimeMs: number;
+}

@@ -7,6 +7,7 @@ import { AGGREGATION_PARTS, openAggregation } from "./aggregation.ts";
 import { pageConfig } from "./config/page-config.ts";
 import { readConfig } from "./config/read-config.ts";
 import { type HttpHandler, httpFunction } from "./http-function.ts";
+import { bodyBytes, MAX_BODY_BYTES } from "./http/answer-size.ts";
 import { requireBearer } from "./http/bearer.ts";
 import type { AllowedOrigins } from "./http/cors.ts";
 import { text } from "./http/response.ts";
@@ -14,12 +15,7 @@ import type { MetricDefinition } from "./metrics/definition.ts";
 import { CONTENT_TYPES, formatPage, negotiateFormat } from "./metrics/page/exposition.ts";
 import { scrape } from "./metrics/page/scrape.ts";
 import { requestZeros } from "./request-metrics.ts";
-
-/** API Gateway gives up after 29 seconds. */
-const MAX_TIMEOUT_MS = 27_000;
-/** Kept back of the time Prometheus waits, for the way back. */
-const MARGIN_MS = 500;
-const MIN_TIMEOUT_MS = 500;
+import { scrapeTimeoutMs } from "./scrape-timeout.ts";
 
 const ROUTE = { method: "GET", template: "/metrics" } as const;
 
@@ -44,27 +40,21 @@ export function metricsPage(options: MetricsPageOptions = {}): Promise<HttpHandl
     zeros: requestZeros([ROUTE]),
     origins,
   };
-  return httpFunction(functionOptions, async (request) => {
+  return httpFunction(functionOptions, async (request, { remainingTimeMs }) => {
     const { headers } = request;
     requireBearer(request, config.page.scrapeToken);
+    const format = negotiateFormat(headers["accept"]);
     const families = await scrape({
       ...aggregation,
       metrics,
-      timeoutMs: timeoutOf(headers["x-prometheus-scrape-timeout-seconds"]),
+      timeoutMs: scrapeTimeoutMs(headers["x-prometheus-scrape-timeout-seconds"], remainingTimeMs),
+      limit: {
+        sizeOf: (some) => bodyBytes(formatPage(some, format)),
+        maxBytes: MAX_BODY_BYTES,
+      },
     });
-    const format = negotiateFormat(headers["accept"]);
     return text(formatPage(families, format), CONTENT_TYPES[format], {
       headers: { vary: "accept" },
     });
   });
-}
-
-/** Prometheus says how long it waits; anything that is no number of seconds says nothing. */
-function timeoutOf(scrapeTimeoutSeconds = ""): number {
-  const waitsMs = Number.parseFloat(scrapeTimeoutSeconds) * 1_000 - MARGIN_MS;
-  return Number.isNaN(waitsMs) ? MAX_TIMEOUT_MS : clamp(waitsMs);
-}
-
-function clamp(timeoutMs: number): number {
-  return Math.min(Math.max(timeoutMs, MIN_TIMEOUT_MS), MAX_TIMEOUT_MS);
 }

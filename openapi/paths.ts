@@ -184,7 +184,7 @@ export const PATHS: Paths = {
             },
           },
         },
-        ...problems("UNAUTHORIZED", "UNAVAILABLE", "READ_FAILED", ...ANYWHERE),
+        ...problems("UNAUTHORIZED", "UNAVAILABLE", "READ_FAILED", "PAGE_TOO_LARGE", ...ANYWHERE),
       },
     },
   },

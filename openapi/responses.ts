@@ -52,6 +52,10 @@ const EXAMPLE_ERRORS: Readonly<Partial<Record<ErrorCode, ServiceError>>> = {
     retryAfterSeconds: 1,
   }),
   READ_FAILED: new ServiceError("READ_FAILED", "A Pushgateway did not answer in time."),
+  PAGE_TOO_LARGE: new ServiceError(
+    "PAGE_TOO_LARGE",
+    "the page has 7654321 bytes, expected at most 6226020; largest: orders_total (42000 label sets, 7200000 bytes)",
+  ),
 };
 
 const EXAMPLE_CORRELATION_ID = "4f1c7a2e-9d0b-4c63-8a51-6f2f0d9a7b10";

@@ -282,6 +282,21 @@ describe("GET /metrics", () => {
     expect((await counted()) - before).toBe(40);
   });
 
+  it("tells its size, of which a scraper's limit would have to be larger", async () => {
+    const { body } = await scrape();
+    const told = Number(/^metrics_page_bytes\{.*\} (\d+)$/m.exec(body)?.[1]);
+    const rest = body.split("\n").filter((line) => !line.includes("metrics_page_"));
+    expect(told).toBe(Buffer.byteLength(JSON.stringify(rest.join("\n"))));
+  });
+
+  it("is 503 before the scraper gives up, when a Pushgateway is slower than that", async () => {
+    api.pushgatewayProxy.inject({ type: "delay-before", delayMs: 3_000 });
+    const result = await scrape({ authorization, "x-prometheus-scrape-timeout-seconds": "1" });
+    await api.pushgatewayProxy.settled();
+    expect(result.statusCode).toBe(503);
+    expect(bodyOf(result)).toMatchObject({ type: "/problems/read-failed" });
+  });
+
   it("is 503 and no samples when a Pushgateway can't be read", async () => {
     await api.pushgatewayProxy.refuseConnections();
     const result = await scrape();

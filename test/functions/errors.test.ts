@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { APIGatewayProxyResult } from "aws-lambda";
@@ -7,6 +8,7 @@ import { type ErrorCode, ERRORS } from "../../lib/errors.ts";
 import { problemType } from "../../lib/http/problem.ts";
 import { json } from "../../lib/http/response.ts";
 import type { Invocation } from "../../lib/invocation.ts";
+import { openPushgateway } from "../../lib/metrics/read/pushgateway.ts";
 import type * as service from "../../lib/service.ts";
 import { GATEWAY_ANSWERS } from "../../ops/serverless/gateway-answers.ts";
 import { startApi, type TestApi } from "../support/api.ts";
@@ -66,6 +68,20 @@ const RAISED: Readonly<Record<ErrorCode, Answer | "by API Gateway" | "at init">>
     const headers = { authorization: "Bearer a-token-of-the-test" };
     const result = await api.request({ path: "/metrics", headers });
     await api.pushgatewayProxy.acceptConnections();
+    return result;
+  },
+  PAGE_TOO_LARGE: async () => {
+    const samples = Array.from(
+      { length: 30_000 },
+      (_, i) => `many_total{id="${"x".repeat(200)}${i}"} 1`,
+    );
+    const client = openPushgateway({ url: api.pushgatewayProxy.url, timeoutMs: 60_000 });
+    const key = { job: "k2-trades", component: "c", environment: "dev", instance: randomUUID() };
+    await client.put(key, `# TYPE many_total counter\n${samples.join("\n")}\n`, {});
+    const headers = { authorization: "Bearer a-token-of-the-test" };
+    const result = await api.request({ path: "/metrics", headers });
+    await client.remove(key);
+    client.close();
     return result;
   },
 };

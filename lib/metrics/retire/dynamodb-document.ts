@@ -27,13 +27,18 @@ export interface DocumentOptions {
 export interface Document<T> {
   readonly name: string;
   /** Strongly consistent. Version 0 and no content when there is none. @throws `READ_FAILED` */
-  read(): Promise<{ readonly version: number; readonly content: T | undefined }>;
+  read(call?: Call): Promise<{ readonly version: number; readonly content: T | undefined }>;
   /**
    * Replaces version `version - 1`.
    * @returns false when another version is there.
    * @throws `READ_FAILED` when DynamoDB does not answer; it may have been written all the same.
    */
-  write(version: number, content: T): Promise<boolean>;
+  write(version: number, content: T, call?: Call): Promise<boolean>;
+}
+
+interface Call {
+  /** Gives up. */
+  readonly signal?: AbortSignal;
 }
 
 /** An item may have 400 KB with its keys. */
@@ -51,14 +56,28 @@ const decompress = promisify(gunzip);
 type Item = Record<string, AttributeValue>;
 
 /** Opens a document; nothing is read before the first call. */
-export function openDocument<T>({ client, table, pk, name }: DocumentOptions): Document<T> {
+export function openDocument<T>(options: DocumentOptions): Document<T> {
+  const { name } = options;
+  return {
+    name,
+    read: (call) => explain(name, () => startExchange<T>(options, call).read(), call),
+    write: (version, content, call) =>
+      explain(name, () => startExchange<T>(options, call).write(version, content), call),
+  };
+}
+
+/** One reading or writing of a document. */
+function startExchange<T>({ client, table, pk, name }: DocumentOptions, { signal }: Call = {}) {
+  const limits = signal === undefined ? {} : { abortSignal: signal };
   const key = (sk: string): Item => ({ pk: { S: pk }, sk: { S: sk } });
   const chunkKey = (token: string, index: number) => key(`${name}#${token}#${index}`);
-  const remove = (Key: Item) => client.send(new DeleteItemCommand({ TableName: table, Key }));
+  const remove = (Key: Item) =>
+    client.send(new DeleteItemCommand({ TableName: table, Key }), limits);
 
   const get = async (itemKey: Item) => {
     const { Item: item } = await client.send(
       new GetItemCommand({ TableName: table, Key: itemKey, ConsistentRead: true }),
+      limits,
     );
     return item;
   };
@@ -99,6 +118,7 @@ export function openDocument<T>({ client, table, pk, name }: DocumentOptions): D
           ...(isFirst ? {} : { ExpressionAttributeValues: { ":seen": { N: `${version - 1}` } } }),
           ReturnValues: "ALL_OLD",
         }),
+        limits,
       );
       return before;
     } catch (error) {
@@ -130,6 +150,7 @@ export function openDocument<T>({ client, table, pk, name }: DocumentOptions): D
           ProjectionExpression: "pk, sk, v",
           ...(ExclusiveStartKey === undefined ? {} : { ExclusiveStartKey }),
         }),
+        limits,
       );
       for (const { v, ...Key } of chunks) {
         if (Number(v?.N) <= version && !Key["sk"]?.S?.startsWith(own)) await remove(Key);
@@ -147,7 +168,7 @@ export function openDocument<T>({ client, table, pk, name }: DocumentOptions): D
     for (let i = 0; i < chunks; i += 1) {
       const part = bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES);
       const Item = { ...chunkKey(token, i), v: { N: String(version) }, content: { B: part } };
-      await client.send(new PutItemCommand({ TableName: table, Item }));
+      await client.send(new PutItemCommand({ TableName: table, Item }), limits);
     }
     return { token: { S: token }, chunks: { N: String(chunks) } };
   };
@@ -164,19 +185,18 @@ export function openDocument<T>({ client, table, pk, name }: DocumentOptions): D
     return before !== undefined;
   };
 
-  return {
-    name,
-    read: () => explain(name, read),
-    write: (v, c) => explain(name, () => write(v, c)),
-  };
+  return { read, write };
 }
 
 /** DynamoDB's failures as ours; the cause is for the log only. */
-async function explain<T>(name: string, run: () => Promise<T>): Promise<T> {
+async function explain<T>(name: string, run: () => Promise<T>, call: Call = {}): Promise<T> {
   try {
     return await run();
   } catch (cause) {
     if (cause instanceof ServiceError) throw cause;
-    throw new ServiceError("READ_FAILED", `ledger ${name}: DynamoDB did not answer`, { cause });
+    const when = call.signal?.aborted === true ? " in time" : "";
+    throw new ServiceError("READ_FAILED", `ledger ${name}: DynamoDB did not answer${when}`, {
+      cause,
+    });
   }
 }

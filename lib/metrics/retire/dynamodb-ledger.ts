@@ -7,7 +7,7 @@ import { ServiceError } from "../../errors.ts";
 import { openDocument, type Document } from "./dynamodb-document.ts";
 import type { HistogramSample, MetricFamily } from "../family.ts";
 import type { Deployment } from "../read/deployment.ts";
-import type { Ledger, PushgatewayState } from "./ledger.ts";
+import type { Ledger, LedgerCall, PushgatewayState } from "./ledger.ts";
 import type { StoredFamily } from "../tally.ts";
 
 /** Each deployment has a ledger of its own. */
@@ -38,27 +38,30 @@ export function openDynamoDbLedger(options: DynamoDbLedgerOptions): Ledger {
   const floor = openDocument<StoredFloor>({ client, table, pk, name: "FLOOR" });
 
   return {
-    async readBase() {
-      const { version, content } = await readKnown(base);
+    async readBase(call) {
+      const { version, content } = await readKnown(base, call);
       return {
         version,
         totals: content?.totals ?? [],
         pushgateways: content?.pushgateways ?? [],
       };
     },
-    writeBase: ({ version, totals, pushgateways }) =>
-      base.write(version, { schema: SCHEMA, totals, pushgateways }),
-    async readFloor() {
-      const { version, content } = await readKnown(floor);
+    writeBase: ({ version, totals, pushgateways }, call) =>
+      base.write(version, { schema: SCHEMA, totals, pushgateways }, call),
+    async readFloor(call) {
+      const { version, content } = await readKnown(floor, call);
       return { version, families: (content?.families ?? []).map(withInfinity) };
     },
-    writeFloor: ({ version, families }) =>
-      floor.write(version, { schema: SCHEMA, families: families.map(withoutInfinity) }),
+    writeFloor: ({ version, families }, call) =>
+      floor.write(version, { schema: SCHEMA, families: families.map(withoutInfinity) }, call),
   };
 }
 
-async function readKnown<T extends { readonly schema: number }>(document: Document<T>) {
-  const read = await document.read();
+async function readKnown<T extends { readonly schema: number }>(
+  document: Document<T>,
+  call?: LedgerCall,
+) {
+  const read = await document.read(call);
   const schema = read.content?.schema ?? SCHEMA;
   if (schema > SCHEMA) {
     const detail = `ledger ${document.name}: schema ${schema}, expected at most ${SCHEMA}`;

@@ -39,12 +39,17 @@ export interface Floor {
 
 /** Where base and floor are kept. Reads are strongly consistent; all fail with `READ_FAILED`. */
 export interface Ledger {
-  readBase(): Promise<Base>;
+  readBase(call?: LedgerCall): Promise<Base>;
   /** Replaces the base of version `base.version - 1`. @returns false when that is not the one there. */
-  writeBase(base: Base): Promise<boolean>;
-  readFloor(): Promise<Floor>;
+  writeBase(base: Base, call?: LedgerCall): Promise<boolean>;
+  readFloor(call?: LedgerCall): Promise<Floor>;
   /** Replaces the floor of version `floor.version - 1`. @returns false when that is not the one there. */
-  writeFloor(floor: Floor): Promise<boolean>;
+  writeFloor(floor: Floor, call?: LedgerCall): Promise<boolean>;
+}
+
+export interface LedgerCall {
+  /** Gives up; what was being written may be written all the same. */
+  readonly signal?: AbortSignal;
 }
 
 /** The times of the protocol, in seconds; `refuseWindows` says what must hold between them. */

@@ -1,5 +1,8 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ServiceError } from "../../../lib/errors.ts";
 import type { Group, MetricFamily } from "../../../lib/metrics/family.ts";
 import {
@@ -9,12 +12,14 @@ import {
   type Ledger,
 } from "../../../lib/metrics/retire/ledger.ts";
 import { scrape, type GroupSource, type ScrapeOptions } from "../../../lib/metrics/page/scrape.ts";
+import { openPushgateway } from "../../../lib/metrics/read/pushgateway.ts";
 import { counterFamily, gaugeFamily, groupOf, instanceId } from "../../support/groups.ts";
 import { createMemoryLedger } from "../../support/memory-ledger.ts";
 
 const NOW = 1_700_000_000;
 /** The newest horizon that a snapshot taken now allows. */
 const HORIZON = horizonAt(NOW, DEFAULT_WINDOWS);
+const CALL = { timeoutMs: 1, signal: new AbortController().signal };
 const NO_TOMBSTONES: Readonly<Record<string, number>> = {};
 
 const a = (value: number, instance = 1, pushedAtSeconds = NOW): Group =>
@@ -117,7 +122,7 @@ describe("a scrape", () => {
     const source: GroupSource = {
       readGroups() {
         hasBeenRead = true;
-        return sourceOf([a(5)]).readGroups("s", { timeoutMs: 1 });
+        return sourceOf([a(5)]).readGroups("s", CALL);
       },
     };
     const ledger: Ledger = {
@@ -196,6 +201,180 @@ describe("a scrape that can't read everything serves nothing", () => {
       await expect(scrapeOf({ a: sourceOf([a(1)]) }, { ledger })).rejects.toBe(unreadable);
     },
   );
+});
+
+describe("a scrape that fails leaves nothing behind", () => {
+  const unreadable = new ServiceError("READ_FAILED", "no answer");
+
+  /** One that is read and never answers; it hears when it is given up. */
+  function hanging(): GroupSource & { readonly isGivenUp: () => boolean } {
+    let given: AbortSignal | undefined;
+    return {
+      isGivenUp: () => given?.aborted === true,
+      readGroups(_job, { signal }) {
+        given = signal;
+        return new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(unreadable));
+        });
+      },
+    };
+  }
+
+  /** One whose groups are never read to their end by themselves. */
+  function open(groups: readonly Group[] = [], takenAtSeconds = NOW) {
+    const signals: AbortSignal[] = [];
+    const source: GroupSource = {
+      readGroups(job, call) {
+        signals.push(call.signal);
+        return sourceOf(groups, takenAtSeconds).readGroups(job, call);
+      },
+    };
+    return { source, signals };
+  }
+
+  it("gives up the other Pushgateways when one can't be read", async () => {
+    const [slow, other] = [hanging(), open()];
+    const sources = { a: slow, b: other.source, c: sourceOf(unreadable) };
+    await expect(scrapeOf(sources)).rejects.toBe(unreadable);
+    expect(slow.isGivenUp()).toBe(true);
+    expect(other.signals.map(({ aborted }) => aborted)).toEqual([true]);
+  });
+
+  it("gives up the other Pushgateways when an answer breaks off", async () => {
+    const other = open([a(1)]);
+    const broken: GroupSource = {
+      readGroups: () =>
+        Promise.resolve({
+          pushgateway: "",
+          takenAtSeconds: NOW,
+          groups: iterate([a(1, 2)], unreadable),
+        }),
+    };
+    await expect(scrapeOf({ a: broken, b: other.source })).rejects.toBe(unreadable);
+    expect(other.signals.map(({ aborted }) => aborted)).toEqual([true]);
+  });
+
+  it("gives up what retirement passed by before it reads again", async () => {
+    const ledger = await ledgerWith(5, { horizonSeconds: HORIZON + 10 });
+    const [old, young] = [open([a(5)]), open([a(1, 2, NOW + 10)], NOW + 10)];
+    const sources = [old.source, young.source];
+    let wereGivenUp: boolean | undefined;
+    const source: GroupSource = {
+      readGroups(job, call) {
+        if (sources.length === 1) wereGivenUp = old.signals.every(({ aborted }) => aborted);
+        return (sources.shift() ?? source).readGroups(job, call);
+      },
+    };
+    expect(valueOf(await scrapeOf({ a: source }, { ledger }), "a_total")).toBe(6);
+    expect(wereGivenUp).toBe(true);
+  });
+
+  it("ends when its time is over, though a Pushgateway never answers", async () => {
+    const slow = hanging();
+    await expect(scrapeOf({ a: slow }, { timeoutMs: 20 })).rejects.toBe(unreadable);
+    expect(slow.isGivenUp()).toBe(true);
+  });
+
+  it.each(["readBase", "readFloor", "writeFloor"] as const)(
+    "ends when its time is over, though the ledger hangs at %s",
+    async (call) => {
+      const hang = (...args: readonly unknown[]) =>
+        new Promise<never>((_, reject) => {
+          const { signal } = args.at(-1) as { signal: AbortSignal };
+          signal.addEventListener("abort", () => reject(unreadable));
+        });
+      const ledger = { ...createMemoryLedger(), [call]: hang };
+      const scraped = scrapeOf({ a: sourceOf([a(1)]) }, { ledger, timeoutMs: 20 });
+      await expect(scraped).rejects.toBe(unreadable);
+    },
+  );
+
+  it("has closed every socket, of an answer that is not read on and of one that never comes", async () => {
+    const asked: Promise<void>[] = [];
+    const closed: Promise<void>[] = [];
+    const serve = async (answer: (response: ServerResponse) => void) => {
+      const isAsked = Promise.withResolvers<void>();
+      asked.push(isAsked.promise);
+      const server = createServer((_, response) => {
+        isAsked.resolve();
+        answer(response);
+      });
+      server.on("connection", (socket) => {
+        closed.push(new Promise((resolve) => socket.on("close", () => resolve())));
+        socket.on("error", () => {});
+      });
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      onTestFinished(() => void server.close());
+      return openPushgateway({
+        url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      });
+    };
+    const group = '{"labels":{"job":"s"}},';
+    const endless = await serve((response) => {
+      response.write(`{"status":"success","data":[${group.repeat(100_000)}`);
+    });
+    const silent = await serve(() => {});
+    const refusing = await serve((response) => {
+      void Promise.all(asked).then(() => response.writeHead(500).end("no"));
+    });
+    const clients = new Map([endless, silent, refusing].map((client) => [client.url, client]));
+    onTestFinished(() => clients.forEach((client) => client.close()));
+    const scraped = scrapeOf(
+      {},
+      {
+        urls: [...clients.keys()],
+        timeoutMs: 600_000,
+        open: (url) => clients.get(url) ?? sourceOf(unreadable),
+      },
+    );
+    await expect(scraped).rejects.toMatchObject({ detail: expect.stringContaining("status 500") });
+    refusing.close();
+    expect(closed).toHaveLength(3);
+    await Promise.all(closed);
+  });
+});
+
+describe("a page that would be too large for an answer", () => {
+  const sizeOf = (families: readonly MetricFamily[]) =>
+    families.reduce((all, { samples }) => all + 100 * samples.length, 0);
+  const many = Array.from({ length: 9 }, (_, i) => [{ id: `${i}` }, i] as const);
+  const group = groupOf(
+    [counterFamily("few_total", [{}, 1]), counterFamily("many_total", ...many)],
+    {
+      pushedAtSeconds: NOW,
+    },
+  );
+
+  it("is 503, says what is largest in it, and is no floor", async () => {
+    const ledger = createMemoryLedger();
+    const limit = { sizeOf, maxBytes: 999 };
+    await expect(scrapeOf({ a: sourceOf([group]) }, { ledger, limit })).rejects.toMatchObject({
+      code: "PAGE_TOO_LARGE",
+      status: 503,
+      detail: expect.stringMatching(
+        /^the page has 1000 bytes, expected at most 999; largest: many_total \(9 label sets, 900 bytes\), few_total \(1 label sets, 100 bytes\)\. .*docs\/operations\.md/,
+      ),
+    });
+    expect(ledger.floor.version).toBe(0);
+  });
+
+  it("is so too when what the floor restores makes it that large", async () => {
+    const ledger = createMemoryLedger();
+    await scrapeOf({ a: sourceOf([group]) }, { ledger });
+    const limit = { sizeOf, maxBytes: 999 };
+    await expect(scrapeOf({ a: sourceOf([]) }, { ledger, limit })).rejects.toMatchObject({
+      code: "PAGE_TOO_LARGE",
+    });
+    expect(ledger.floor.version).toBe(1);
+  });
+
+  it("is served as long as it fits, and tells its size without its own health", async () => {
+    const limit = { sizeOf, maxBytes: 1_000 };
+    const page = await scrapeOf({ a: sourceOf([group]) }, { limit });
+    expect(valueOf(page, "many_total")).toBe(0);
+    expect(valueOf(page, "metrics_page_bytes")).toBe(1_000);
+  });
 });
 
 describe("the floor", () => {

@@ -1,16 +1,19 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   DeleteItemCommand,
   PutItemCommand,
   ScanCommand,
   type DynamoDBClient,
 } from "@aws-sdk/client-dynamodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { openDynamoDbLedger } from "../../../lib/metrics/retire/dynamodb-ledger.ts";
 import type { MetricFamily } from "../../../lib/metrics/family.ts";
 import type { Base } from "../../../lib/metrics/retire/ledger.ts";
 import type { StoredFamily } from "../../../lib/metrics/tally.ts";
-import { startTestDynamoDB, type TestDynamoDB } from "../../support/dynamodb.ts";
+import { openTestClient, startTestDynamoDB, type TestDynamoDB } from "../../support/dynamodb.ts";
 
 let database: TestDynamoDB;
 beforeAll(async () => {
@@ -217,6 +220,30 @@ describe("the ledger in DynamoDB", () => {
     const Key = { pk: { S: `LEDGER#${service}#${STAGE}` }, sk: { S: chunk } };
     await database.client.send(new DeleteItemCommand({ TableName: database.table, Key }));
     await expect(ledger.readBase()).rejects.toMatchObject({ code: "READ_FAILED" });
+  });
+
+  it("gives up a DynamoDB that never answers when it is told to, and closes its socket", async () => {
+    const silent = createServer(() => {});
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    onTestFinished(() => void silent.close());
+    const closed: Promise<unknown>[] = [];
+    silent.on("connection", (socket) => closed.push(once(socket, "close")));
+    const client = openTestClient(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    const { ledger } = openFresh(client);
+    for (const call of [
+      (signal: AbortSignal) => ledger.readBase({ signal }),
+      (signal: AbortSignal) => ledger.writeBase(base(1, []), { signal }),
+      (signal: AbortSignal) => ledger.readFloor({ signal }),
+      (signal: AbortSignal) => ledger.writeFloor({ version: 1, families: [] }, { signal }),
+    ]) {
+      await expect(call(AbortSignal.timeout(50))).rejects.toMatchObject({
+        code: "READ_FAILED",
+        detail: expect.stringContaining("DynamoDB did not answer in time"),
+      });
+    }
+    expect(closed).toHaveLength(4);
+    await Promise.all(closed);
   });
 
   it("fails with READ_FAILED when DynamoDB does", async () => {
