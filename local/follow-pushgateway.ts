@@ -60,6 +60,7 @@ function join(one: PushgatewayState, other: PushgatewayState): PushgatewayState 
     ...ahead,
     heldUntilSeconds: Math.max(one.heldUntilSeconds, other.heldUntilSeconds),
     vacantSinceSeconds: undefined,
+    leftAtSeconds: undefined,
     tombstones: { ...behind.tombstones, ...ahead.tombstones },
   };
 }
