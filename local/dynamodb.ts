@@ -17,7 +17,7 @@ import {
 import dynalite from "dynalite";
 import { readTradesTable } from "./table-template.ts";
 
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000;
 
 export interface LocalDynamoDBOptions {
   /**

@@ -21,7 +21,7 @@ export interface OwnPushgateway {
 
 /** Debian's name of it, and everyone else's. */
 const PROGRAMS = ["prometheus-pushgateway", "pushgateway"];
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000;
 
 export interface PushgatewayOptions {
   readonly folder: LocalFolder;

@@ -29,7 +29,8 @@ export interface FunctionsOptions {
 }
 
 const SERVERLESS = join(PROJECT, "node_modules/serverless/bin/serverless.js");
-const START_TIMEOUT_MS = 60_000;
+/** Its own failures are seen at once; this is for one that hangs, on a machine that is busy. */
+const START_TIMEOUT_MS = 180_000;
 
 /** Starts them; `untilFunctionsAnswer` says when they can be asked. */
 export async function startFunctions(options: FunctionsOptions): Promise<Child> {

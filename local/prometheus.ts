@@ -34,7 +34,7 @@ export interface LocalPrometheus {
 
 /** Short, so that a person sees at once what a request did. */
 const SCRAPE_INTERVAL = "2s";
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** Starts it and waits until it takes connections; `undefined` where there is none. */
 export async function startPrometheus(

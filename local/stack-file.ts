@@ -44,7 +44,7 @@ export interface StackLock {
 }
 
 /** A start that is not up after this long is dead, whoever has its process id now. */
-const STARTING_MS = 120_000;
+const STARTING_MS = 300_000;
 
 /**
  * The live holder of the folder, or `undefined`. A dead process's note counts as none; since process

@@ -10,7 +10,7 @@ import { readStackFile } from "../../local/stack-file.ts";
 const LOCAL = join(import.meta.dirname, "../../local");
 
 /** Long, since the machine may be busy with all the other tests. */
-export const START_TIMEOUT_MS = 120_000;
+export const START_TIMEOUT_MS = 200_000;
 
 export interface Run {
   readonly process: ChildProcess;
