@@ -55,5 +55,5 @@ it("scrapes the page with its token, keeps the page's labels, and knows the rule
   );
   expect(new Set(asked)).toEqual(new Set(["/metrics Bearer open-sesame"]));
   const { groups } = (await ask("rules")) as { groups: { name: string }[] };
-  expect(groups.map(({ name }) => name)).toContain("k2-trades-objectives");
+  expect(groups.map(({ name }) => name)).toContain("k2-trades-availability");
 });
