@@ -31,7 +31,7 @@ export interface FaultyPushgateway {
 }
 
 /** Long for the network, short beside the margin for late pushes. */
-const LATEST_MS = 2_000;
+const LATEST_MS = 3_000;
 
 export async function startFaultyPushgateway(
   options: FaultyPushgatewayOptions,

@@ -40,7 +40,7 @@ export interface Plan {
 }
 
 /** The function's own timeout: those that hang are killed then. */
-export const FUNCTION_TIMEOUT_MS = 3_000;
+export const FUNCTION_TIMEOUT_MS = 5_000;
 
 /** Each as a share of the invocations, and how many there are at least. */
 const SHARES = {
@@ -101,7 +101,7 @@ function planActions({ seed, invocations, perSecond }: PlanOptions): Plan["actio
   const between = (fromMs: number, toMs: number) => fromMs + (toMs - fromMs) * random.uniform();
   spread(SHARES.kills, () => ({ type: "kill", share: share() }));
   spread(SHARES.shutdowns, () => ({ type: "shut-down", share: share() }));
-  spread(SHARES.freezes, () => ({ type: "freeze", share: share(), forMs: between(20, 3_000) }));
+  spread(SHARES.freezes, () => ({ type: "freeze", share: share(), forMs: between(20, 4_000) }));
   spread(SHARES.refusals, (turn) => ({
     type: "refuse-connections",
     turn,

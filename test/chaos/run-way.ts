@@ -16,7 +16,6 @@ import { bundleFunction } from "./bundle-function.ts";
 import { watchPage, type PageReport } from "./page-watch.ts";
 import { FUNCTION_TIMEOUT_MS, makePlan, type PlanOptions } from "./plan.ts";
 import {
-  countGroups,
   processOf,
   readPage,
   shutDownAll,
@@ -137,11 +136,11 @@ export async function runWay(way: Way, options: RunOptions): Promise<WayReport> 
       await delay((WINDOWS.retireAfterSeconds + GRACE_SECONDS) * 1_000);
       await wakeUntilTaken(lambda, stack, { truthFolder, firstNumber: WAKING[1] });
     }
-    const groups = countGroups(await stack.readPushgateways());
     const living = lambda.environments;
+    const groups = await untilRetired(stack, isExact ? living.length : Infinity);
     const endings = endingsOf(new Set([...everyone, ...living]));
     await shutDownAll(lambda);
-    if (isExact) await untilRetired(stack);
+    const groupsAtEnd = await untilRetired(stack, isExact ? 0 : Infinity);
     const truth = readTruth(truthFolder);
     const text = await readPage(stack.pageUrl);
     const page = readSums(text);
@@ -163,7 +162,7 @@ export async function runWay(way: Way, options: RunOptions): Promise<WayReport> 
       ...(await askPrometheus(stack, isExact)),
       groups,
       environments: living.length,
-      groupsAtEnd: countGroups(await stack.readPushgateways()),
+      groupsAtEnd,
       pages,
       faults: stack.faults,
       uncertainSamples: totalOf(readSums(text, UNCERTAIN), UNCERTAIN),

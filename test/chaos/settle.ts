@@ -13,11 +13,11 @@ import { addUp, sumsOf, totalOf, type RecordedPart, type Sums } from "./sums.ts"
 import { readTruth } from "./truth.ts";
 import { FAMILIES, type Work } from "./work.ts";
 
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 600_000;
 /** Longer than the interval at which busy environments flush: each that is invoked then does. */
 const BETWEEN_WAKES_MS = 4_000;
 /** Few, so that none waits for the processor until its push times out. */
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 
 /** Invokes every environment once, the one idle longest first. @param firstNumber not used before. */
 export async function wakeAll(lambda: LambdaFunction, firstNumber: number): Promise<void> {
@@ -30,8 +30,8 @@ export async function wakeAll(lambda: LambdaFunction, firstNumber: number): Prom
 }
 
 /**
- * Invokes every environment, again and again, until each has one group, and all that was recorded
- * meanwhile has been taken: what is missing then is what was missing before, and comes no more.
+ * Invokes every environment, again and again, until all that was recorded meanwhile has been taken:
+ * what is missing then is what was missing before, and comes no more.
  */
 export async function wakeUntilTaken(
   lambda: LambdaFunction,
@@ -44,12 +44,11 @@ export async function wakeUntilTaken(
     await wakeAll(lambda, number);
     number += lambda.environments.length;
     const living = lambda.environments.map(processOf).sort();
-    const groups = countGroups(await stack.readPushgateways());
     const missing = missingOf(living, readTruth(options.truthFolder), stack.deliveredGroups());
     const now = living.map((process) => `${process}: ${missing.get(process) ?? 0}`).join();
     const isSettled = [...missing.values()].every((orders) => orders === 0) || now === before;
     before = now;
-    return isSettled && groups <= living.length;
+    return isSettled;
   });
 }
 
@@ -76,9 +75,14 @@ export async function shutDownAll(lambda: LambdaFunction): Promise<void> {
   });
 }
 
-/** Waits until no group of the function is left. */
-export async function untilRetired(stack: Stack): Promise<void> {
-  await until(250, async () => countGroups(await stack.readPushgateways()) === 0);
+/** Waits until no more groups of the function than that are left. @returns how many there are. */
+export async function untilRetired(stack: Stack, most: number): Promise<number> {
+  let groups = Infinity;
+  await until(250, async () => {
+    groups = countGroups(await stack.readPushgateways());
+    return groups <= most;
+  });
+  return groups;
 }
 
 /** The page at the end. @throws {Error} when there is none. */
@@ -95,7 +99,7 @@ export async function readPage(url: string): Promise<string> {
 }
 
 /** The function's groups on Pushgateways' pages. */
-export function countGroups(pages: readonly string[]): number {
+function countGroups(pages: readonly string[]): number {
   return pages
     .flatMap((page) => page.split("\n"))
     .filter((line) => line.startsWith("push_time_seconds{") && line.includes('component="chaos"'))

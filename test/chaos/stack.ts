@@ -69,7 +69,8 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-const PUSH_TIMEOUT_MS = 1_000;
+/** Long, so that on a slow machine pushes in peace are answered. */
+const PUSH_TIMEOUT_MS = 2_000;
 /** So long that most environments of a run are busy, as the adaptive strategy has it. */
 const FLUSH_INTERVAL_MS = 2_000;
 
