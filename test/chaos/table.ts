@@ -3,14 +3,22 @@
 import { WAYS, type WayReport } from "./run-way.ts";
 import { ENDINGS } from "./verdict.ts";
 
-/** What the columns and rows mean, for those who read the tables alone. */
-export const LEGEND = `Values are orders, of which each part of an invocation records 1 to 3.
-recorded: as each process wrote it down. counted: on the page at the end. lost: the difference, process
-by process; of these, with a process: recorded last by one that ended, and taken by no Pushgateway;
-with a Pushgateway: taken, and not yet in its file when it was killed; unanswered: in a push that nobody
-ever answered, given up. doubled: counted more often than recorded. increase(): what PromQL makes of all
-pages. decreases: how often Prometheus saw a value fall. groups: when all is quiet. For prom-client's
-own pushes no causes are looked for.
+/** What the columns mean, for those who read the table alone. */
+export const LEGEND = `Values up to \`increase()\` are orders; each part of an invocation records 1 to 3.
+
+- recorded: by the handlers, as each process wrote it down itself
+- counted: on the page at the end
+- lost: recorded and not counted, process by process. Of these
+  - with a process: the last it recorded before it ended, taken by no Pushgateway
+  - with a Pushgateway: taken, and not yet in its file when it was killed
+  - unanswered: in a push that nobody ever answered, and that was given up
+- doubled: counted more often than recorded, process by process
+- increase(): what PromQL makes of all pages together
+- decreases: how often Prometheus saw a value fall
+- groups: on the Pushgateways when all is quiet
+- environments: that live then
+
+For prom-client's own pushes no causes are looked for.
 `;
 
 /** One row for each way, all under the same load and faults. */
