@@ -36,6 +36,7 @@ export async function bringLoad(load: Load, plan: Plan): Promise<LoadReport> {
     ...plan.actions.map(({ atMs, action }) => ({ atMs, run: () => act(action) })),
   ].sort((a, b) => a.atMs - b.atMs);
   const underWay: Promise<void>[] = [];
+  let ended = 0;
   const startedMs = performance.now();
 
   async function invoke(work: Work): Promise<void> {
@@ -43,6 +44,8 @@ export async function bringLoad(load: Load, plan: Plan): Promise<LoadReport> {
     everyone.add(environment);
     const { outcome } = await finished;
     count(outcomes, outcome === "completed" && functionError !== undefined ? "error" : outcome);
+    ended += 1;
+    if (ended % 5_000 === 0) onProgress(`${ended} of ${plan.invocations.length} invocations`);
   }
 
   async function act(action: Action): Promise<void> {
@@ -51,13 +54,10 @@ export async function bringLoad(load: Load, plan: Plan): Promise<LoadReport> {
     for (const environment of lambda.environments) everyone.add(environment);
   }
 
-  let begun = 0;
   for (const { atMs, run } of events) {
     const waitMs = atMs - (performance.now() - startedMs);
     if (waitMs > 1) await delay(waitMs);
     underWay.push(run());
-    begun += 1;
-    if (begun % 5_000 === 0) onProgress(`${begun} of ${events.length} events`);
   }
   await Promise.all(underWay);
   onProgress(`the load took ${Math.round((performance.now() - startedMs) / 1_000)} s`);
