@@ -104,6 +104,104 @@ describe("on Lambda, metrics leave after the response", () => {
     expect(await total("metrics_closed")).toBe(1);
   });
 
+  it("has one extension for all handlers of a module, and one end", async () => {
+    const beside = `
+      const count = async (event, context, metrics) => void metrics.increment("orders");
+      const others = await Promise.all(
+        Array.from({ length: 11 }, (_, i) => open("fn" + i, count)),
+      );`;
+    const calling = `async (event, context, metrics) => {
+      metrics.increment("orders");
+      for (const { measured } of others) await measured(event, context);
+      return [flusher, ...others.map((other) => other.flusher)].map(({ mode }) => mode);
+    }`;
+    await using fn = await startFunction(calling, { beside }, { shutdownGraceMs: 20_000 });
+    for (let i = 1; i <= 3; i += 1) {
+      const result = await fn.lambda.invoke({});
+      expect(new Set(JSON.parse(result.payload) as string[])).toEqual(new Set(["extension"]));
+      expect((await result.finished).outcome).toBe("completed");
+      expect(await total("orders_total")).toBe(12 * i);
+    }
+    const [environment] = fn.lambda.environments;
+    if (environment === undefined) throw new Error("expected an environment");
+    const exit = await fn.lambda.shutdownEnvironment(environment);
+    expect(exit?.signal).toBe("SIGTERM");
+    expect(await total("metrics_closed")).toBe(12);
+    expect(environment.log.text()).not.toContain("MaxListenersExceededWarning");
+  });
+
+  it("says the last words of all handlers of a module when their process ends", async () => {
+    const beside = `
+      const count = async (event, context, metrics) => void metrics.increment("orders");
+      const others = await Promise.all([1, 2, 3].map((i) => open("fn" + i, count)));`;
+    const ending = `async (event, context, metrics) => {
+      metrics.increment("orders");
+      for (const { measured } of others) await measured(event, context);
+      process.exit(1);
+    }`;
+    await using fn = await startFunction(ending, { beside });
+    const ended = await fn.lambda.invoke({});
+    expect((await ended.finished).outcome).toBe("crash");
+    expect(await total("orders_total")).toBe(4);
+    expect(await total("metrics_closed")).toBe(4);
+  });
+
+  it("closes its group at shutdown though a push hangs, which is sent again and says nothing more", async () => {
+    const hanging = `async (event, context, metrics) => {
+      metrics.increment("orders");
+      environment.merge(metrics);
+      if (event.hangs) void environment.flush();
+      await new Promise(setImmediate);
+      metrics.increment("orders", 10);
+    }`;
+    await using fn = await startFunction(
+      hanging,
+      { pushTimeoutMs: 60_000 },
+      { timeoutMs: 3_000, shutdownGraceMs: 20_000 },
+    );
+    await (
+      await fn.lambda.invoke({})
+    ).finished;
+    const before = proxy.requests.length;
+    proxy.inject({ type: "delay-before", delayMs: 6_000 });
+    const result = await fn.lambda.invoke({ hangs: true });
+    expect((await result.finished).outcome).toBe("completed");
+    // The flush after the response waited for the one that hangs, no longer than the function has.
+    expect(proxy.requests.length).toBe(before + 1);
+    const exit = await fn.lambda.shutdownEnvironment(result.environment);
+    expect(exit?.signal).toBe("SIGTERM");
+    expect(await total("orders_total")).toBe(22);
+    expect(await total("metrics_closed")).toBe(2);
+    await proxy.settled();
+    expect(await total("orders_total")).toBe(22);
+    expect(await readGroups()).toHaveLength(2);
+  });
+
+  it("loses nothing at shutdown to a pause of pushes", async () => {
+    await using fn = await startFunction(COUNTING, {}, { shutdownGraceMs: 20_000 });
+    await proxy.refuseConnections();
+    for (let i = 0; i < 5; i += 1) await (await fn.lambda.invoke({})).finished;
+    await proxy.acceptConnections();
+    const [environment] = fn.lambda.environments;
+    if (environment !== undefined) await fn.lambda.shutdownEnvironment(environment);
+    expect(await total("orders_total")).toBe(5);
+    expect(await total("metrics_closed")).toBe(1);
+  });
+
+  it("lets go of an invocation that never reaches the measured handler, and goes on with the next", async () => {
+    const wrap = `async (event, context) => (event.isWarmUp ? "warm" : measured(event, context))`;
+    await using fn = await startFunction(COUNTING, { wrap }, { timeoutMs: 20_000 });
+    for (let i = 1; i <= 2; i += 1) {
+      const warm = await fn.lambda.invoke({ isWarmUp: true });
+      expect(warm.payload).toBe('"warm"');
+      expect((await warm.finished).outcome).toBe("completed");
+      const result = await fn.lambda.invoke({});
+      expect((await result.finished).outcome).toBe("completed");
+      expect(await total("orders_total")).toBe(i);
+    }
+    expect(fn.lambda.environments[0]?.initCount).toBe(1);
+  });
+
   it("flushes before a timeout kills the process, with outcome timeout", async () => {
     const hanging = `async (event, context, metrics) => {
       metrics.increment("orders");

@@ -18,6 +18,10 @@ export interface MeasuredFunctionOptions {
   readonly pushTimeoutMs?: number;
   /** Default 10,000: no machine is so slow. */
   readonly exitTimeoutMs?: number;
+  /** Source of the module's handler, where that is not `measured` itself. */
+  readonly wrap?: string;
+  /** Source between `measured` and the handler; it may `await open(component, handler)` others. */
+  readonly beside?: string;
   /** Source that the module runs at the end of its init phase; it may use `environment`. */
   readonly atInit?: string;
 }
@@ -35,6 +39,8 @@ export async function bundleMeasured(
     isMultiConcurrent = false,
     pushTimeoutMs = 1_000,
     exitTimeoutMs = 10_000,
+    wrap = "measured",
+    beside = "",
     atInit = "",
   } = options;
   const taskRoot = mkdtempSync(join(tmpdir(), "k2-measured-"));
@@ -49,18 +55,23 @@ export async function bundleMeasured(
         import { openPushgateway } from "./lib/metrics/read/pushgateway.ts";
         import { adaptive, everyInvocation } from "./lib/metrics/flush/strategy.ts";
         import { withMetrics } from "./lib/metrics/flush/with-metrics.ts";
-        const environment = openEnvironment({
-          service: "measured", stage: "test", component: "fn", version: "1", log: createLog(),
-          targets: [openPushgateway({ url: ${JSON.stringify(options.pushgatewayUrl)} })],
-          pushTimeoutMs: ${pushTimeoutMs},
-        });
-        const flusher = await openFlusher({
-          environment, strategy: ${strategy}, intervalMs: 50,
-          isMultiConcurrent: ${isMultiConcurrent},
-          exitTimeoutMs: ${exitTimeoutMs},
-          runtimeApi: process.env.AWS_LAMBDA_RUNTIME_API,
-        });
-        export const handler = withMetrics(environment, flusher, ${handler});
+        const open = async (component, handler) => {
+          const environment = openEnvironment({
+            service: "measured", stage: "test", component, version: "1", log: createLog(),
+            targets: [openPushgateway({ url: ${JSON.stringify(options.pushgatewayUrl)} })],
+            pushTimeoutMs: ${pushTimeoutMs},
+          });
+          const flusher = await openFlusher({
+            environment, strategy: ${strategy}, intervalMs: 50,
+            isMultiConcurrent: ${isMultiConcurrent},
+            exitTimeoutMs: ${exitTimeoutMs},
+            runtimeApi: process.env.AWS_LAMBDA_RUNTIME_API,
+          });
+          return { environment, flusher, measured: withMetrics(environment, flusher, handler) };
+        };
+        const { environment, flusher, measured } = await open("fn", ${handler});
+        ${beside}
+        export const handler = ${wrap};
         void adaptive; void everyInvocation;
         ${atInit}
       `,

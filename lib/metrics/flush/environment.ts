@@ -14,11 +14,10 @@ import type { MetricDefinition } from "../definition.ts";
 import type { LabelSet } from "../family.ts";
 import { createMetricsClient, type InvocationMetrics } from "../record/metrics-client.ts";
 import { DEFAULT_LEASE, type Lease } from "../push/incarnation.ts";
-import type { PushTarget } from "../push/push-target.ts";
+import type { PushRequest, PushTarget } from "../push/push-target.ts";
 import { pushNowhere } from "../push/push-nowhere.ts";
 import { createPusher, type PushEvent } from "../push/pusher.ts";
 import { isRefusal, refusal, type Refusal } from "../record/refusal.ts";
-import { sendNow } from "./send-now.ts";
 import { createTotals } from "../push/totals.ts";
 
 export interface EnvironmentOptions {
@@ -48,10 +47,8 @@ export interface EnvironmentOptions {
 }
 
 export interface FlushOptions {
-  /** Longest time the flush may take; the environment's own limit if that is shorter. */
+  /** Longest time the flush may take, waiting for another included. Default: the push's own limit. */
   readonly timeoutMs?: number;
-  /** The environment ends: its group may be retired at once. */
-  readonly isClosing?: boolean;
   /** The process may be killed soon, as at a deadline: tried even where pushes pause. */
   readonly isLastChance?: boolean;
 }
@@ -65,17 +62,27 @@ export interface Environment {
   /**
    * Pushes everything merged before the call. Never rejects. While one flush runs, later ones wait
    * and become one. After repeated failures nothing but a last chance is tried until a pause is over.
-   * @returns whether it was acknowledged, but for families that the Pushgateway rejects.
+   * @returns whether it was acknowledged in time, but for families that the Pushgateway rejects.
    */
   flush(options?: FlushOptions): Promise<boolean>;
   /** Adds what `merge`s when this process ends, before the last of its metrics leave. */
-  beforeExit(mergeOpen: () => void): void;
+  beforeEnd(mergeOpen: () => void): void;
   /**
-   * Pushes everything not acknowledged while this thread stands still, and closes the groups: for a
-   * process that is about to end. Nothing may be flushed afterwards. Never throws.
-   * @param timeoutMs longest time it stands still.
+   * Pushes everything not acknowledged, and closes the groups: the environment ends. It waits for no
+   * flush under way. Never rejects; nothing is flushed afterwards.
+   * @returns whether everything was acknowledged in that time.
    */
-  flushAtExit(timeoutMs: number): void;
+  close(timeoutMs: number): Promise<boolean>;
+  /** As `close`, for a process that can wait for nothing: what is to be sent at once. Never throws. */
+  endNow(): LastWords;
+}
+
+/** What an environment has to say when its process ends. */
+export interface LastWords {
+  /** At most a few; none when everything was acknowledged. */
+  readonly requests: readonly PushRequest[];
+  /** @param statuses each request's; 0 where no answer came in time. */
+  answered(statuses: readonly number[]): void;
 }
 
 /** Opens the metrics of this execution environment; call it once, in the init phase. */
@@ -87,6 +94,7 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
   const breaker = createCircuitBreaker({ clock });
   const logged = new Set<string>();
   let isFailing = false;
+  let isClosed = false;
 
   const own = createMetricsClient(definitions, () => {});
   const report = ({ reason, metric, detail }: Refusal) => {
@@ -140,38 +148,51 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     merge(own);
   };
 
-  const push = async (asked: FlushOptions) => {
-    const { timeoutMs = Infinity, isClosing = false, isLastChance = isClosing } = asked;
+  const push = async ({ leftMs, isLastChance }: Asked) => {
+    const timeoutMs = Math.min(leftMs(), pushTimeoutMs);
     try {
       mergeOwn();
-      if (!isLastChance && !breaker.isClosed()) return false;
-      const isDone = await pusher.push({
-        timeoutMs: Math.min(timeoutMs, pushTimeoutMs),
-        isClosing,
-      });
-      if (isDone) breaker.succeeded();
-      else breaker.failed();
-      if (isDone && isFailing) log.info("pushes arrive again", { component });
-      if (isDone) isFailing = false;
-      return isDone;
+      if (isClosed || timeoutMs <= 0 || !(isLastChance || breaker.isClosed())) return false;
+      return concluded(await pusher.push({ timeoutMs }));
     } catch (error) {
       log.error("a flush failed", { error, component });
       return false;
     }
   };
-  const flush = coalesce(push, combineFlushes);
+  const flush = coalesce(push, combine);
 
-  const mergesAtExit: (() => void)[] = [];
-  const flushAtExit = (timeoutMs: number) => {
-    for (const mergeOpen of mergesAtExit) mergeOpen();
+  const concluded = (isDone: boolean) => {
+    if (isDone) breaker.succeeded();
+    else breaker.failed();
+    if (isDone && isFailing) log.info("pushes arrive again", { component });
+    if (isDone) isFailing = false;
+    return isDone;
+  };
+
+  const mergesAtEnd: (() => void)[] = [];
+  const mergeAll = () => {
+    for (const mergeOpen of mergesAtEnd) mergeOpen();
     mergeOwn();
-    const requests = pusher
-      .lastPushes()
-      .map(({ target, method, key, body }) => target.toRequest(method, key, body));
-    if (requests.length === 0) return;
-    const statuses = sendNow(requests, timeoutMs);
-    const isDone = statuses.every((status) => status >= 200 && status < 300);
-    log.warn("the process ends before its time", { isEverythingPushed: isDone, component });
+  };
+  const close = async (timeoutMs: number) => {
+    try {
+      isClosed = true;
+      mergeAll();
+      return await pusher.push({ timeoutMs: Math.min(timeoutMs, pushTimeoutMs), isClosing: true });
+    } catch (error) {
+      log.error("the last flush failed", { error, component });
+      return false;
+    }
+  };
+  const endNow = (): readonly PushRequest[] => {
+    try {
+      if (!isClosed) mergeAll();
+      const pushes = pusher.lastPushes();
+      return pushes.map(({ target, method, key, body }) => target.toRequest(method, key, body));
+    } catch (error) {
+      log.error("the last flush failed", { error, component });
+      return [];
+    }
   };
 
   for (const wrong of definitions.refused) refuse(wrong);
@@ -186,33 +207,48 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
     component,
     startInvocation: () => createMetricsClient(definitions, refuse, afterwards),
     merge,
-    flush: (flushOptions = {}) => flush(flushOptions),
-    beforeExit: (mergeOpen) => void mergesAtExit.push(mergeOpen),
-    flushAtExit(timeoutMs) {
-      try {
-        flushAtExit(timeoutMs);
-      } catch (error) {
-        log.error("the last flush failed", { error, component });
-      }
+    flush({ timeoutMs = Infinity, isLastChance = false } = {}) {
+      const askedAtMs = performance.now();
+      const leftMs = () => timeoutMs - (performance.now() - askedAtMs);
+      return within(timeoutMs, flush({ leftMs, isLastChance }));
     },
+    beforeEnd: (mergeOpen) => void mergesAtEnd.push(mergeOpen),
+    close: (timeoutMs) => within(timeoutMs, close(timeoutMs)),
+    endNow: () => ({
+      requests: endNow(),
+      answered(statuses) {
+        if (statuses.length === 0) return;
+        const isEverythingPushed = statuses.every((status) => status >= 200 && status < 300);
+        log.warn("the process ends before its time", { isEverythingPushed, component });
+      },
+    }),
   };
 }
 
-/** One flush for two callers: in time for both, and closing if either wants that. */
-function combineFlushes(one: FlushOptions, other: FlushOptions): FlushOptions {
+/** A flush asked for; its time passes while another runs. */
+interface Asked {
+  readonly leftMs: () => number;
+  readonly isLastChance: boolean;
+}
+
+/** One flush for two callers, each of whom waits no longer than they want. */
+function combine(one: Asked, other: Asked): Asked {
   return {
-    timeoutMs: Math.min(one.timeoutMs ?? Infinity, other.timeoutMs ?? Infinity),
-    ...either("isClosing", one, other),
-    ...either("isLastChance", one, other),
+    leftMs: () => Math.max(one.leftMs(), other.leftMs()),
+    isLastChance: one.isLastChance || other.isLastChance,
   };
 }
 
-function either(
-  name: "isClosing" | "isLastChance",
-  one: FlushOptions,
-  other: FlushOptions,
-): FlushOptions {
-  return one[name] === true || other[name] === true ? { [name]: true } : {};
+/** The answer, or false when it takes longer; what had arrived by then is taken in first. */
+function within(timeoutMs: number, answer: Promise<boolean>): Promise<boolean> {
+  if (timeoutMs === Infinity) return answer;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => setImmediate(resolve, false), timeoutMs);
+    void answer.then((isDone) => {
+      clearTimeout(timer);
+      resolve(isDone);
+    });
+  });
 }
 
 /** The series to start at 0: those in the definitions, then those given beside them. */

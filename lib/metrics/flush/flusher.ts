@@ -3,15 +3,26 @@
  * timer where invocations overlap and nothing freezes, and before the return everywhere else.
  */
 
+import { joinAfterResponse, type AfterResponse } from "./after-response.ts";
 import type { Environment } from "./environment.ts";
-import { registerExtension, type LambdaExtension } from "./lambda-extension.ts";
+import { closeAtShutdown, flushAtExit } from "./last-flush.ts";
 import type { Strategy } from "./strategy.ts";
 
-/** Told when an invocation has ended and its metrics are merged. Never throws. */
+/** Told of each invocation of an environment. Never throws. */
 export interface Flusher {
   readonly mode: "extension" | "timer" | "before-return" | "none";
-  /** @param deadlineMs when the invocation's time is over, in milliseconds since the epoch. */
-  afterInvocation(deadlineMs: number): Promise<void>;
+  /** @param requestId Lambda's id of the invocation. */
+  beforeInvocation(requestId: string): void;
+  /** An invocation has ended, and its metrics are merged. */
+  afterInvocation(end: InvocationEnd): Promise<void>;
+  /** The process may be killed soon, at an invocation's deadline: what is merged must leave now. */
+  beforeDeadline(leftMs: number): void;
+}
+
+export interface InvocationEnd {
+  readonly requestId: string;
+  /** What is left of the invocation's time, in milliseconds, whenever it is asked. */
+  readonly leftMs: () => number;
 }
 
 export interface FlusherOptions {
@@ -29,8 +40,8 @@ export interface FlusherOptions {
 
 /** Kept of an invocation's time for what comes after the flush. */
 const DEADLINE_MARGIN_MS = 100;
-/** Lambda kills 500 ms after SIGTERM; the rest is for what runs before and after. */
-const SHUTDOWN_TIMEOUT_MS = 300;
+/** A push with less time than this would most likely end in doubt: the next one carries everything. */
+const LEAST_PUSH_MS = 50;
 const EXIT_TIMEOUT_MS = 500;
 
 /** Chooses the mode by what is there. Await it in the init phase. */
@@ -39,92 +50,78 @@ export async function openFlusher(options: FlusherOptions): Promise<Flusher> {
   const isOnLambda = isMultiConcurrent || runtimeApi !== undefined;
   if (isOnLambda) flushAtExit(environment, options.exitTimeoutMs ?? EXIT_TIMEOUT_MS);
   if (isMultiConcurrent) return flushByTimer(environment, intervalMs);
-  const extension = runtimeApi === undefined ? undefined : await registerExtension(runtimeApi);
-  if (extension === undefined) return flushBeforeReturn(environment, strategy);
-  flushAtShutdown(environment);
-  return flushAfterResponse(environment, strategy, extension);
+  const afterResponse = runtimeApi === undefined ? undefined : await joinAfterResponse(runtimeApi);
+  if (afterResponse === undefined) return flushBeforeReturn(environment, strategy);
+  closeAtShutdown(environment);
+  return flushAfterResponse(environment, strategy, afterResponse);
 }
 
 /** For an environment that pushes nothing. */
-export const noFlusher: Flusher = { mode: "none", afterInvocation: () => Promise.resolve() };
+export const noFlusher: Flusher = {
+  mode: "none",
+  beforeInvocation() {},
+  afterInvocation: () => Promise.resolve(),
+  beforeDeadline() {},
+};
 
 /** Flushes before the handler returns: the caller waits for it. */
 export function flushBeforeReturn(environment: Environment, strategy: Strategy): Flusher {
   return {
     mode: "before-return",
-    async afterInvocation(deadlineMs) {
-      if (strategy.isDue()) await flushInTime(environment, deadlineMs);
+    beforeInvocation() {},
+    async afterInvocation({ leftMs }) {
+      if (strategy.isDue()) await flushInTime(environment, leftMs());
     },
+    beforeDeadline: (leftMs) => flushAtDeadline(environment, leftMs),
   };
 }
 
-/**
- * Flushes from the extension, which asks for the next event only when the flush has ended. The
- * runtime posts the response one `setImmediate` after the handler settles, and synchronously: two
- * turns later nothing that is done here delays it.
- */
+/** Flushes from the extension, which asks for the next event only when the flush has ended. */
 function flushAfterResponse(
   environment: Environment,
   strategy: Strategy,
-  extension: LambdaExtension,
+  afterResponse: AfterResponse,
 ): Flusher {
-  /** Resolves with the deadline of the next invocation to end. */
-  let ended = Promise.withResolvers<number>();
-
-  const follow = async () => {
-    for (;;) {
-      const readEvent = extension.askForNext();
-      const deadlineMs = await ended.promise;
-      ended = Promise.withResolvers();
-      await nextTurn();
-      await nextTurn();
-      if (strategy.isDue()) await flushInTime(environment, deadlineMs);
-      // It tells of the invocation that has just ended; the next one is asked for behind it.
-      await readEvent();
-    }
-  };
-  // Without its events the extension is no more; the sums stay in memory for the last flush.
-  follow().catch(() => undefined);
-
   return {
     mode: "extension",
-    afterInvocation(deadlineMs) {
-      ended.resolve(deadlineMs);
-      return Promise.resolve();
-    },
+    beforeInvocation: (requestId) => afterResponse.begin(requestId),
+    afterInvocation: ({ requestId, leftMs }) =>
+      afterResponse.end(requestId, async () => {
+        if (strategy.isDue()) await flushInTime(environment, leftMs());
+      }),
+    beforeDeadline: (leftMs) => flushAtDeadline(environment, leftMs),
   };
 }
 
-/** Flushes now and then: where nothing freezes, and many invocations share one push. */
-function flushByTimer(environment: Environment, intervalMs: number): Flusher {
-  setInterval(() => void environment.flush(), intervalMs).unref();
-  return { mode: "timer", afterInvocation: () => Promise.resolve() };
-}
-
 /**
- * The last flush: it closes the group, so that it can be retired at once. Then the signal takes its
- * course: `process.exit` would wait for the thread in which the runtime client polls, until SIGKILL.
+ * Flushes now and then what invocations have left: where nothing freezes, many of them share one push,
+ * and none ends the process.
  */
-function flushAtShutdown(environment: Environment): void {
-  process.once("SIGTERM", () => {
-    const flushed = environment.flush({ isClosing: true, timeoutMs: SHUTDOWN_TIMEOUT_MS });
-    void flushed.finally(() => process.kill(process.pid, "SIGTERM"));
-  });
+export function flushByTimer(environment: Environment, intervalMs: number): Flusher {
+  let isDue = false;
+  const flush = async () => {
+    if (!isDue) return;
+    isDue = false;
+    if (!(await environment.flush())) isDue = true;
+  };
+  setInterval(() => void flush(), intervalMs).unref();
+  return {
+    mode: "timer",
+    beforeInvocation() {},
+    afterInvocation() {
+      isDue = true;
+      return Promise.resolve();
+    },
+    beforeDeadline: () => void (isDue = true),
+  };
 }
 
-/**
- * The last flush of a process that ends without a signal: by an exception nobody caught, a rejection
- * nobody handled or `process.exit`. Node.js tells it in an event after which nothing is awaited.
- */
-function flushAtExit(environment: Environment, timeoutMs: number): void {
-  process.once("exit", () => environment.flushAtExit(timeoutMs));
+async function flushInTime(environment: Environment, leftMs: number): Promise<void> {
+  const timeoutMs = leftMs - DEADLINE_MARGIN_MS;
+  if (timeoutMs >= LEAST_PUSH_MS) await environment.flush({ timeoutMs });
 }
 
-async function flushInTime(environment: Environment, deadlineMs: number): Promise<void> {
-  const timeoutMs = deadlineMs - Date.now() - DEADLINE_MARGIN_MS;
-  if (timeoutMs > 0) await environment.flush({ timeoutMs });
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** The handler may end in the other half of the time, and flush what it recorded after this. */
+function flushAtDeadline(environment: Environment, leftMs: number): void {
+  void environment.flush({ timeoutMs: leftMs / 2, isLastChance: true });
 }

@@ -13,7 +13,13 @@ export interface LambdaExtension {
    *   handler works would delay the response.
    * @throws {Error} from there, when the Extensions API does not answer as it should.
    */
-  askForNext(): () => Promise<void>;
+  askForNext(): () => Promise<InvokeEvent>;
+}
+
+/** What an event tells of its invocation. */
+export interface InvokeEvent {
+  /** The handler's `context.awsRequestId`. */
+  readonly requestId: string;
 }
 
 const NAME = "prometheus-metrics";
@@ -46,8 +52,9 @@ export async function registerExtension(runtimeApi: string): Promise<LambdaExten
         answer.catch(() => undefined); // Whoever reads it is told.
         return async () => {
           want();
-          const { status } = await answer;
+          const { status, text } = await answer;
           if (status !== 200) throw new Error(`extension event: status ${status}, expected 200`);
+          return JSON.parse(text) as InvokeEvent;
         };
       },
     };

@@ -17,6 +17,8 @@ export type MeasuredHandler<Event, Result> = (
 
 /** At the deadline Lambda kills the process: what was recorded so far leaves this long before. */
 const WATCHDOG_MS = 400;
+/** A longer one would end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Wraps a handler; one line in a function's file. */
 export function withMetrics<Event, Result>(
@@ -27,51 +29,62 @@ export function withMetrics<Event, Result>(
   const initSeconds = process.uptime();
   /** Ends each invocation under way, with an outcome. */
   const running = new Set<(outcome: string) => void>();
-  environment.beforeExit(() => {
+  environment.beforeEnd(() => {
     for (const end of running) end("error");
   });
   let isCold = true;
 
   return async (event, context) => {
     const metrics = environment.startInvocation();
-    const remainingMs = context.getRemainingTimeInMillis();
-    const deadlineMs = Date.now() + remainingMs;
+    const { requestId, leftMs } = timeOf(context);
+    flusher.beforeInvocation(requestId);
     if (isCold) recordColdStart(metrics, initSeconds);
     isCold = false;
     let outcome = "error";
     let isCounted = false;
-    const stopWatching = watchDeadline(remainingMs, () => {
-      isCounted = true;
-      metrics.increment("lambda_invocations_total", 1, { outcome: "timeout" });
-      metrics.increment("metrics_deadline_flushes_total");
-      environment.merge(metrics);
-      void environment.flush({ timeoutMs: WATCHDOG_MS / 2, isLastChance: true });
-    });
-    const end = (outcome: string) => {
-      running.delete(end);
-      stopWatching();
+    /** Its outcome is counted once, by whichever is first: its end, its deadline, the process's end. */
+    const mergeWith = (outcome: string) => {
       if (!isCounted) metrics.increment("lambda_invocations_total", 1, { outcome });
+      isCounted = true;
       environment.merge(metrics);
     };
-    const leave = async (outcome: string) => {
-      end(outcome);
-      await flusher.afterInvocation(deadlineMs);
+    const stopWatching = watchDeadline(leftMs(), () => {
+      metrics.increment("metrics_deadline_flushes_total");
+      mergeWith("timeout");
+      flusher.beforeDeadline(leftMs());
+    });
+    const leave = async () => {
+      running.delete(mergeWith);
+      stopWatching();
+      mergeWith(outcome);
+      await flusher.afterInvocation({ requestId, leftMs });
     };
-    running.add(end);
+    running.add(mergeWith);
     try {
       const result = await handler(event, context, metrics);
       outcome = "success";
       return result;
     } finally {
       // Nothing in there should fail; if it does, the answer is still the handler's.
-      await leave(outcome).catch(() => undefined);
+      await leave().catch(() => undefined);
     }
   };
 }
 
+/** Whoever calls the handler without a context, as a test may, gives it all the time there is. */
+function timeOf(context: Partial<Context> | undefined) {
+  const remainingMs = context?.getRemainingTimeInMillis?.() ?? Infinity;
+  const startedAtMs = performance.now();
+  return {
+    requestId: context?.awsRequestId ?? "",
+    leftMs: () => remainingMs - (performance.now() - startedAtMs),
+  };
+}
+
 /** Calls once when the deadline is near: in the second half of the time, if that is very short. */
-function watchDeadline(remainingMs: number, onNear: () => void): () => void {
-  const timer = setTimeout(onNear, remainingMs - Math.min(WATCHDOG_MS, remainingMs / 2));
+function watchDeadline(leftMs: number, onNear: () => void): () => void {
+  if (leftMs > LONGEST_TIMER_MS) return () => {};
+  const timer = setTimeout(onNear, leftMs - Math.min(WATCHDOG_MS, leftMs / 2));
   return () => clearTimeout(timer);
 }
 

@@ -38,11 +38,11 @@ export type SendWords = (
 ) => Promise<PushOutcome>;
 
 export interface Doubts {
-  /** Keeps last words until they are settled; nothing else may be parked. */
+  /** Keeps last words until they are settled. */
   park(words: LastWords): void;
   /** What is parked and may still be sent, and whether it closes its incarnation. */
-  parked(): (LastWords & { readonly isClosing: boolean }) | undefined;
-  /** Sends what is parked again. @returns whether nothing is parked any more. */
+  parked(): (LastWords & { readonly isClosing: boolean })[];
+  /** Sends what is parked again, until something is not answered. @returns whether all of it arrived. */
   settle(send: SendWords): Promise<boolean>;
   /** Sends rejected families again, now and then, or at once when it is the last chance. */
   settleRejected(send: SendWords, isLastChance: boolean): Promise<void>;
@@ -51,7 +51,8 @@ export interface Doubts {
 /** Opens it with nothing in doubt. */
 export function createDoubts(options: DoubtsOptions): Doubts {
   const { lease, clock, onUncertain, onRejected } = options;
-  let parked: LastWords | undefined;
+  /** One, unless the process is about to end: until it is settled nothing else is pushed. */
+  let parked: LastWords[] = [];
   /** Single families of what was parked: rejected now, they may have arrived before. */
   let rejected: (LastWords & { triedAt: ReturnType<Clock> })[] = [];
 
@@ -62,18 +63,19 @@ export function createDoubts(options: DoubtsOptions): Doubts {
       onUncertain(families.reduce((all, { inDoubt }) => all + inDoubt, 0));
       return false;
     };
-    if (parked !== undefined && !isKept(parked)) parked = undefined;
+    parked = parked.filter(isKept);
     rejected = rejected.filter(isKept);
   }
 
   /** Whether nothing else of its incarnation is in doubt: only then may they close it. */
   function areFinal(words: LastWords): boolean {
-    const others = [parked, ...rejected].filter((other) => other !== words);
-    return others.every((other) => other?.by !== words.by);
+    const others = [...parked, ...rejected].filter((other) => other !== words);
+    return others.every((other) => other.by !== words.by);
   }
 
   /** A parked payload that is rejected now may have arrived before: nothing of it is pending again. */
-  async function settleByHalves({ by, families }: LastWords, send: SendWords): Promise<void> {
+  async function settleByHalves(words: LastWords, send: SendWords): Promise<void> {
+    const { by, families } = words;
     const left = new Set(families);
     const post = (part: readonly DoubtfulFamily[]) => send(by, "post", part, false);
     const isDone = await postByHalves(families, post, {
@@ -86,26 +88,32 @@ export function createDoubts(options: DoubtsOptions): Doubts {
       },
       unanswered() {},
     });
-    parked = isDone ? undefined : { by, method: "post", families: [...left] };
+    replace(words, isDone ? [] : [{ by, method: "post", families: [...left] }]);
+  }
+
+  /** Nothing, when they were given up meanwhile. */
+  function replace(words: LastWords, by: readonly LastWords[]): void {
+    parked = parked.flatMap((other) => (other === words ? by : other));
   }
 
   return {
     park(words) {
-      parked = words;
+      parked = [...parked, words];
     },
     parked() {
       forgetOld();
-      return parked === undefined ? undefined : { ...parked, isClosing: areFinal(parked) };
+      return parked.map((words) => ({ ...words, isClosing: areFinal(words) }));
     },
     async settle(send) {
       forgetOld();
-      // A process that ends meanwhile asks for what is parked, and may have given it up by then.
-      const words = parked;
-      if (words === undefined) return true;
-      const outcome = await send(words.by, words.method, words.families, areFinal(words));
-      if (outcome.outcome === "acknowledged") parked = undefined;
-      else if (isRejection(outcome)) await settleByHalves(words, send);
-      return parked === undefined;
+      // Whoever takes over meanwhile may park more, or give some of this up.
+      for (const words of parked) {
+        const outcome = await send(words.by, words.method, words.families, areFinal(words));
+        if (outcome.outcome === "acknowledged") replace(words, []);
+        else if (isRejection(outcome)) await settleByHalves(words, send);
+        if (parked.includes(words)) return false;
+      }
+      return parked.length === 0;
     },
     async settleRejected(send, isLastChance) {
       for (const words of rejected) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   openEnvironment,
+  type Environment,
   type EnvironmentOptions,
 } from "../../../lib/metrics/flush/environment.ts";
 import type { PushTarget } from "../../../lib/metrics/push/push-target.ts";
@@ -9,7 +10,7 @@ import { createTestClock } from "../../support/clock.ts";
 import { readExposition, sampleLines } from "../../support/exposition.ts";
 import { createTestLog } from "../../support/log.ts";
 import { checkMetrics, isPromtoolMissing } from "../../support/promtool.ts";
-import { createScriptedTarget } from "../../support/scripted-target.ts";
+import { createScriptedTarget, type ScriptedTarget } from "../../support/scripted-target.ts";
 
 function open(over: Partial<EnvironmentOptions> = {}) {
   const target = createScriptedTarget();
@@ -144,22 +145,106 @@ describe("a flush", () => {
     expect([scripted.sum("orders_total"), scripted.requests.length]).toEqual([111, 2]);
   });
 
-  it("closes the group when any of those that became one wants that, in the shortest time", async () => {
+  it("has what time its callers have left when it begins, and each waits no longer than that", async () => {
     const scripted = createScriptedTarget();
     const gate = createGate(scripted);
-    const { environment } = open({ targets: [gate.target] });
-    const flushes = [
-      environment.flush(),
-      environment.flush({ timeoutMs: 500 }),
-      environment.flush({ isClosing: true, timeoutMs: 300 }),
-      environment.flush(),
-    ];
+    const { environment, invoke } = open({ targets: [gate.target] });
+    const first = environment.flush();
+    await nextTurn();
+    invoke();
+    // Neither waits for the first one, which hangs; nothing is sent for them when it has ended.
+    const late = [environment.flush({ timeoutMs: 20 }), environment.flush({ timeoutMs: 30 })];
+    expect(await Promise.all(late)).toEqual([false, false]);
+    await gate.open();
+    expect(await first).toBe(true);
+    expect(gate.waiting).toHaveLength(0);
+    expect(scripted.requests).toHaveLength(1);
+    const next = environment.flush();
+    await gate.open();
+    expect(await next).toBe(true);
+    expect(scripted.sum("orders_total")).toBe(1);
+  });
+});
+
+describe("the end of an environment", () => {
+  const closed = ({ requests }: ScriptedTarget) =>
+    requests.map(({ body }) => sampleLines(body).get("metrics_closed"));
+
+  it("closes its group with everything recorded, of invocations under way too", async () => {
+    const { target, environment, invoke } = open();
+    invoke();
+    await environment.flush();
+    const underWay = environment.startInvocation();
+    underWay.increment("orders_total", 10);
+    environment.beforeEnd(() => environment.merge(underWay));
+    expect(await environment.close(300)).toBe(true);
+    expect([target.sum("orders_total"), target.samples().size]).toEqual([11, 1]);
+    expect(closed(target)).toEqual(["0", "1"]);
+    expect(target.requests[1]?.timeoutMs).toBeLessThanOrEqual(300);
+    expect(environment.endNow().requests).toEqual([]);
+  });
+
+  it("waits for no push that hangs: it is sent again, and the rest beside it under a new id", async () => {
+    const target = createScriptedTarget();
+    let arrive: (() => void) | undefined;
+    const hanging: PushTarget = {
+      ...target,
+      put: (...call) => {
+        if (arrive !== undefined) return target.put(...call);
+        arrive = () => void target.put(...call);
+        return new Promise(() => {});
+      },
+    };
+    const { environment, invoke } = open({ targets: [hanging] });
+    invoke("orders_total", 1);
+    const flush = environment.flush();
+    const queued = environment.flush();
+    await nextTurn();
+    invoke("orders_total", 10);
+    expect(await environment.close(300)).toBe(true);
+    expect(closed(target)).toEqual(["1", "1"]);
+    expect([target.sum("orders_total"), target.samples().size]).toEqual([11, 2]);
+    arrive?.();
+    expect(target.sum("orders_total")).toBe(11);
+    void Promise.all([flush, queued]);
+  });
+
+  it("sends nothing after its closing marks, whatever is answered then", async () => {
+    const scripted = createScriptedTarget();
+    const gate = createGate(scripted);
+    const { environment, invoke } = open({ targets: [gate.target] });
+    invoke("orders_total", 1);
+    const flushes = [environment.flush(), environment.flush()];
+    await nextTurn();
+    invoke("orders_total", 10);
+    const end = environment.close(5_000);
+    // The first is answered last.
+    const first = gate.waiting.shift();
     await gate.open();
     await gate.open();
-    await Promise.all(flushes);
-    const closed = scripted.requests.map(({ body }) => sampleLines(body).get("metrics_closed"));
-    expect(closed).toEqual(["0", "1"]);
-    expect(scripted.requests[1]?.timeoutMs).toBe(300);
+    expect(await end).toBe(true);
+    invoke("orders_total", 100);
+    first?.();
+    expect(await Promise.all(flushes)).toEqual([false, false]);
+    expect(await environment.flush({ isLastChance: true })).toBe(false);
+    expect(closed(scripted)).toEqual(["1", "1", "0"]);
+    expect([scripted.sum("orders_total"), gate.waiting.length]).toEqual([11, 0]);
+  });
+
+  it("takes no longer than it is told, and leaves what did not arrive for the last words", async () => {
+    const target = createScriptedTarget();
+    const silent: PushTarget = { ...target, put: () => new Promise(() => {}) };
+    const { environment, invoke } = open({ targets: [silent] });
+    invoke("orders_total", 1);
+    void environment.flush();
+    await nextTurn();
+    invoke("orders_total", 10);
+    expect(await environment.close(30)).toBe(false);
+    const bodies = environment
+      .endNow()
+      .requests.map(({ body }) => sampleLines(Buffer.from(body).toString()));
+    expect(bodies.map((body) => body.get("orders_total"))).toEqual(["1", "10"]);
+    expect(bodies.map((body) => body.get("metrics_closed"))).toEqual(["1", "1"]);
   });
 });
 
@@ -342,17 +427,17 @@ describe("a Pushgateway that fails (promise 5)", () => {
     expect(target.sum("orders_total")).toBe(50);
   });
 
-  it.each([{ isClosing: true }, { isLastChance: true }])(
-    "is tried at the end though the breaker is open: %j",
-    async (options) => {
-      const { target, environment, invoke } = open();
-      target.script("refused", "refused", "refused");
-      for (let i = 0; i < 4; i += 1) await environment.flush();
-      invoke();
-      expect(await environment.flush(options)).toBe(true);
-      expect(target.sum("orders_total")).toBe(1);
-    },
-  );
+  it.each<[string, (environment: Environment) => Promise<boolean>]>([
+    ["at the end", (environment) => environment.close(300)],
+    ["at a deadline", (environment) => environment.flush({ isLastChance: true })],
+  ])("is tried %s though the breaker is open", async (_when, flush) => {
+    const { target, environment, invoke } = open();
+    target.script("refused", "refused", "refused");
+    for (let i = 0; i < 4; i += 1) await environment.flush();
+    invoke();
+    expect(await flush(environment)).toBe(true);
+    expect(target.sum("orders_total")).toBe(1);
+  });
 
   const failures: [string, () => any][] = [
     [
@@ -386,8 +471,8 @@ describe("a Pushgateway that fails (promise 5)", () => {
   it("never makes a flush reject when there is none at all: nothing is pushed, nor logged", async () => {
     const { environment, invoke, messages } = open({ targets: [] });
     invoke();
-    expect(await environment.flush({ isClosing: true })).toBe(false);
-    environment.flushAtExit(100);
+    expect(await environment.close(300)).toBe(false);
+    expect(environment.endNow().requests).toEqual([]);
     expect(messages()).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import type { Context } from "aws-lambda";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createLog } from "../../../lib/log.ts";
 import { openEnvironment } from "../../../lib/metrics/flush/environment.ts";
@@ -34,8 +35,8 @@ function wrap<Result>(handler: MeasuredHandler<unknown, Result>, push?: Push) {
     log: createLog({ write: (line) => void lines.push(line) }),
   });
   const flusher = flushBeforeReturn(environment, everyInvocation);
-  const call = withMetrics(environment, flusher, handler);
-  return { bodies, lines, call: () => call({}, lambdaContext()) };
+  const measured = withMetrics(environment, flusher, handler);
+  return { bodies, lines, handler: measured, call: () => measured({}, lambdaContext()) };
 }
 
 const valueOf = (body: string | undefined, series: string) =>
@@ -118,6 +119,66 @@ describe("withMetrics", () => {
     expect(bodies).toHaveLength(4);
     expect(valueOf(bodies[3], "orders_total")).toBe(4);
     expect(valueOf(bodies[3], 'lambda_invocations_total{outcome="timeout"}')).toBe(1);
+  });
+
+  it.each([
+    { ends: "before", atMs: 500, success: 1, timeout: 0 },
+    { ends: "after", atMs: 100, success: 0, timeout: 1 },
+  ])(
+    "counts an invocation once that ends $ends the watchdog at its deadline",
+    async ({ atMs, success, timeout }) => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+      const gate = Promise.withResolvers<void>();
+      const { call, bodies } = wrap(async (_event, _context, metrics) => {
+        metrics.increment("orders");
+        await gate.promise;
+        metrics.increment("orders");
+      });
+      const ended = call();
+      await vi.advanceTimersByTimeAsync(lambdaContext().getRemainingTimeInMillis() - atMs);
+      gate.resolve();
+      await ended;
+      await vi.advanceTimersByTimeAsync(60_000);
+      await call();
+      const outcome = (name: string) =>
+        valueOf(bodies.at(-1), `lambda_invocations_total{outcome="${name}"}`);
+      expect([outcome("success"), outcome("timeout"), outcome("error")]).toEqual([
+        success + 1,
+        timeout,
+        0,
+      ]);
+      expect(valueOf(bodies.at(-1), "orders_total")).toBe(4);
+    },
+  );
+
+  it("begins no push that would most likely be cut at the deadline: the next one has it all", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const ends = [140, 1_000].map((leftMs) => lambdaContext().getRemainingTimeInMillis() - leftMs);
+    const { call, bodies } = wrap(async (_event, _context, metrics) => {
+      metrics.increment("orders");
+      await new Promise((resolve) => void setTimeout(resolve, ends.shift()));
+    });
+    const late = call();
+    await vi.advanceTimersByTimeAsync(60_000);
+    await late;
+    // The watchdog's alone.
+    expect(bodies).toHaveLength(1);
+    const timely = call();
+    await vi.advanceTimersByTimeAsync(60_000);
+    await timely;
+    expect(bodies).toHaveLength(2);
+    expect(valueOf(bodies[1], "orders_total")).toBe(2);
+  });
+
+  it("asks nothing of a caller that knows no Lambda, as a handler's own test may", async () => {
+    const { handler, bodies } = wrap((_event, _context, metrics) => {
+      metrics.increment("orders");
+      return Promise.resolve("yes");
+    });
+    for (const context of [undefined, {}]) {
+      expect(await handler({}, context as unknown as Context)).toBe("yes");
+    }
+    expect(valueOf(bodies.at(-1), "orders_total")).toBe(2);
   });
 
   it("keeps two overlapping invocations apart (promise 6)", async () => {

@@ -763,33 +763,116 @@ describe("the last words of a process that ends at once", () => {
   );
 
   it.each(
-    [false, true].flatMap((isClosing) =>
-      ["applied", "applied late"].flatMap((fate) =>
-        Array.from({ length: 12 }, (_, turns) => ({ isClosing, fate: fate as Fate, turns })),
+    ["the process", "a closing push"].flatMap((end) =>
+      [false, true].flatMap((isClosing) =>
+        ["applied", "applied late"].flatMap((fate) =>
+          Array.from({ length: 14 }, (_, turns) => ({
+            end,
+            isClosing,
+            fate: fate as Fate,
+            turns,
+          })),
+        ),
       ),
     ),
   )(
-    "never follow a closing mark, and are never overtaken, $turns turns into a push: $fate, closing: $isClosing",
-    async ({ isClosing, fate, turns }) => {
+    "never follow a closing mark, and are never overtaken, when $end ends a push $turns turns after it began: $fate, closing: $isClosing",
+    async ({ end, isClosing, fate, turns }) => {
       const { target, record, push, crash } = openOne();
       record("a_total", 2);
       target.script(fate);
-      void push({ isClosing });
+      const first = push({ isClosing });
       record("a_total", 3);
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
       record("a_total", 4);
-      await crash(target);
+      if (end === "the process") await crash(target);
+      else await push({ isClosing: true });
+      await first;
       target.applyLate();
       expect(target.sum("a_total")).toBe(9);
-      const closed = shortly(target, "a_total").filter((words) => words.at(-1) === "closed");
       const valuesByInstance = new Map<unknown, Set<unknown>>();
-      for (const [, instance, value] of closed) {
-        const values = valuesByInstance.get(instance) ?? new Set();
-        valuesByInstance.set(instance, values.add(value));
+      for (const [, instance, value, mark] of shortly(target, "a_total")) {
+        const values = valuesByInstance.get(instance);
+        if (values !== undefined) valuesByInstance.set(instance, values.add(value));
+        else if (mark === "closed") valuesByInstance.set(instance, new Set([value]));
       }
       expect([...valuesByInstance.values()].every(({ size }) => size === 1)).toBe(true);
     },
   );
+});
+
+describe("a push that takes over from another", () => {
+  /** A target whose requests are answered one by one, in any order. */
+  function openGated() {
+    const target = createScriptedTarget();
+    const waiting: (() => void)[] = [];
+    const gated =
+      (method: "put" | "post"): PushTarget["put"] =>
+      async (...call) => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return await target[method](...call);
+      };
+    const opened = open([{ ...target, put: gated("put"), post: gated("post") }]);
+    return { target, waiting, ...opened };
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it("sends beside each other what is in doubt and the rest, and ends when both have arrived", async () => {
+    const { target, waiting, record, push } = openGated();
+    record("a_total", 2);
+    const first = push();
+    await turn();
+    record("a_total", 3);
+    const last = push({ isClosing: true });
+    await turn();
+    expect(waiting).toHaveLength(3);
+    for (const answer of waiting.splice(1)) answer();
+    expect(await last).toBe(true);
+    waiting[0]?.();
+    expect(await first).toBe(false);
+    expect(shortly(target, "a_total").map((words) => words.slice(1))).toEqual([
+      ["instance-1", "2", "closed"],
+      ["instance-2", "3", "closed"],
+      ["instance-1", "2"],
+    ]);
+    expect(target.sum("a_total")).toBe(5);
+  });
+
+  it("finds by halves what is rejected, while what is in doubt hangs", async () => {
+    const { target, waiting, record, push } = openGated();
+    record("a_total", 2);
+    void push();
+    await turn();
+    for (const counter of COUNTERS) record(counter, 10);
+    target.reject("c_total");
+    const last = push({ isClosing: true });
+    await turn();
+    waiting.splice(0, 2); // The first push and what it had sent.
+    for (let i = 0; i < 20; i += 1) {
+      waiting.shift()?.();
+      await turn();
+    }
+    for (const counter of COUNTERS) {
+      expect([counter, target.sum(counter)]).toEqual([counter, counter === "c_total" ? 0 : 10]);
+    }
+    void last;
+  });
+
+  it("leaves both in doubt when nobody answers: last words say both again", async () => {
+    const { target, record, push, waiting, crash } = openGated();
+    record("a_total", 2);
+    void push();
+    await turn();
+    record("a_total", 3);
+    void push({ isClosing: true });
+    await turn();
+    record("a_total", 4);
+    await crash(target);
+    expect(target.sum("a_total")).toBe(9);
+    for (const arrive of waiting) arrive();
+    await turn();
+    expect(target.sum("a_total")).toBe(9);
+  });
 });
 
 describe("the time of a push", () => {

@@ -1,0 +1,49 @@
+/**
+ * The last flush of a process, of all its environments at once: after SIGTERM, while its event loop
+ * still runs, and in Node.js's `exit` event, where nothing is awaited any more.
+ */
+
+import type { Environment } from "./environment.ts";
+import { sendNow } from "./send-now.ts";
+
+/** Lambda kills 500 ms after SIGTERM; the rest is for what runs before and after. */
+const SHUTDOWN_TIMEOUT_MS = 300;
+
+const closedAtShutdown = new Set<Environment>();
+const flushedAtExit = new Map<Environment, number>();
+
+/**
+ * Closes an environment at SIGTERM, so that its group can be retired at once. Then the signal takes its
+ * course: `process.exit` would wait for the thread in which the runtime client polls, until SIGKILL.
+ */
+export function closeAtShutdown(environment: Environment): void {
+  if (closedAtShutdown.size === 0) process.once("SIGTERM", () => void shutDown());
+  closedAtShutdown.add(environment);
+}
+
+/**
+ * Flushes an environment when the process ends without a signal: by an exception nobody caught, a
+ * rejection nobody handled or `process.exit`.
+ * @param timeoutMs longest time the process stands still for it.
+ */
+export function flushAtExit(environment: Environment, timeoutMs: number): void {
+  if (flushedAtExit.size === 0) process.once("exit", sayLastWords);
+  flushedAtExit.set(environment, timeoutMs);
+}
+
+async function shutDown(): Promise<void> {
+  const closings = [...closedAtShutdown].map((environment) =>
+    environment.close(SHUTDOWN_TIMEOUT_MS),
+  );
+  await Promise.allSettled(closings);
+  // Whoever else handles the signal has had it, and ends the process as they like.
+  if (process.listenerCount("SIGTERM") === 0) process.kill(process.pid, "SIGTERM");
+}
+
+function sayLastWords(): void {
+  const words = [...flushedAtExit.keys()].map((environment) => environment.endNow());
+  const requests = words.flatMap((own) => own.requests);
+  if (requests.length === 0) return;
+  const statuses = sendNow(requests, Math.max(...flushedAtExit.values()));
+  for (const own of words) own.answered(statuses.splice(0, own.requests.length));
+}
