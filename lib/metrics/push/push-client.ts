@@ -6,7 +6,6 @@
 
 import type { OutgoingHttpHeaders } from "node:http";
 import { loadZlib } from "../../builtin.ts";
-import { ServiceError } from "../../errors.ts";
 import type { LabelSet } from "../family.ts";
 import { groupPath } from "./grouping-key.ts";
 import {
@@ -58,8 +57,6 @@ export interface PushClient {
    * @returns whether the Pushgateway acknowledged it.
    */
   remove(key: LabelSet, options?: CallOptions): Promise<boolean>;
-  /** Asks whether it is ready. @throws {ServiceError} `READ_FAILED` when it does not say so. */
-  ping(options?: CallOptions): Promise<void>;
   /** Closes all sockets. Exchanges under way fail. */
   close(): void;
 }
@@ -73,7 +70,7 @@ const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
  * it gains no time. Above, gzip saves a round trip for 0.1 ms of CPU per 10 KB.
  */
 const GZIP_ABOVE_BYTES = 13_000;
-const VERBS = { PUT: "push to", POST: "push to", DELETE: "delete of", GET: "ping of" } as const;
+const VERBS = { PUT: "push to", POST: "push to", DELETE: "delete of" } as const;
 /** A proxy passed the request on, and can't say what became of it. */
 const STATUSES_IN_DOUBT: ReadonlySet<number> = new Set([502, 504]);
 
@@ -100,7 +97,9 @@ export function connectToPushgateway(options: PushClientOptions): {
   const connection = openConnection({ url: new URL(url), headers, maxIdleMs });
 
   async function send(
-    request: Pick<ExchangeRequest, "method" | "path" | "headers" | "body">,
+    request: Pick<ExchangeRequest, "path" | "headers" | "body"> & {
+      readonly method: keyof typeof VERBS;
+    },
     { timeoutMs = defaultTimeoutMs, signal }: CallOptions,
   ): Promise<PushOutcome> {
     const outcome = await settle(await connection.exchange({ ...request, timeoutMs, signal }));
@@ -110,7 +109,7 @@ export function connectToPushgateway(options: PushClientOptions): {
   }
 
   async function change(
-    method: "PUT" | "POST" | "DELETE",
+    method: keyof typeof VERBS,
     key: LabelSet,
     body: string | undefined,
     call: CallOptions = {},
@@ -140,10 +139,6 @@ export function connectToPushgateway(options: PushClientOptions): {
     },
     remove: async (key, call) =>
       (await change("DELETE", key, undefined, call)).outcome === "acknowledged",
-    ping: async (call = {}) => {
-      const outcome = await send({ method: "GET", path: "/-/ready" }, call);
-      if (outcome.outcome !== "acknowledged") throw new ServiceError("READ_FAILED", outcome.detail);
-    },
     close: () => connection.close(),
   };
   return { client, connection, redact };

@@ -41,8 +41,12 @@ export interface FormattedFamily {
 }
 
 interface Series {
-  /** Each line but its value; a histogram's are its buckets, `_sum` and `_count`. */
-  readonly lineStarts: readonly string[];
+  readonly labels: LabelSet;
+  /**
+   * Each line but its value; a histogram's are its buckets, `_sum` and `_count`. Made at the first
+   * push, for which neither a cold start nor a response waits.
+   */
+  lineStarts: readonly string[] | undefined;
   acknowledged: Amount;
   inFlight: Amount | undefined;
   pending: Amount | undefined;
@@ -136,7 +140,8 @@ export function createTotals(): Totals {
 function addSeries(family: FamilyTotals, key: string, labels: LabelSet): Series {
   const { definition } = family;
   const series: Series = {
-    lineStarts: lineStartsOf(definition, labels),
+    labels,
+    lineStarts: undefined,
     acknowledged: zeroAmount(definition),
     inFlight: undefined,
     pending: undefined,
@@ -192,6 +197,7 @@ function formatFamily(family: FamilyTotals): string {
 
 function formatLines(definition: MetricDefinition, series: Series): string {
   const values = valuesOf(definition, series);
+  series.lineStarts ??= lineStartsOf(definition, series.labels);
   let text = "";
   for (const [i, start] of series.lineStarts.entries()) {
     text += `${start}${formatValue(values[i] ?? 0)}\n`;

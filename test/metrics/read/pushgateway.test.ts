@@ -126,8 +126,7 @@ describe("a push", () => {
     const pushgateway = open({ url: `${url}/behind/` });
     expect(pushgateway.url).toBe(`${url}/behind`);
     await pushgateway.put(KEY, BODY);
-    await pushgateway.ping();
-    expect(paths).toEqual([`/behind${PATH}`, "/behind/-/ready"]);
+    expect(paths).toEqual([`/behind${PATH}`]);
   });
 
   it.each<[string, LabelSet]>([
@@ -570,12 +569,9 @@ describe("credentials", () => {
     const pushgateway = open(optionsFor(url));
     const secrets = /secret.{0,3}word|c2Vjcm|OnNlY|ZWNyZX/;
     const outcomes = [await pushgateway.put(KEY, BODY), await pushgateway.post(KEY, BODY)];
-    const errors = [
-      await pushgateway.readGroups("x").catch((error: unknown) => error),
-      await pushgateway.ping().catch((error: unknown) => error),
-    ];
-    for (const error of errors) expect(error).toMatchObject({ code: "READ_FAILED" });
-    const texts = [...outcomes, ...errors].map((one) => `${String(one)} ${JSON.stringify(one)}`);
+    const error: unknown = await pushgateway.readGroups("x").catch((error: unknown) => error);
+    expect(error).toMatchObject({ code: "READ_FAILED" });
+    const texts = [...outcomes, error].map((one) => `${String(one)} ${JSON.stringify(one)}`);
     expect(texts.filter((text) => secrets.test(text))).toEqual([]);
     expect(texts.every((text) => text.includes("***"))).toBe(true);
   });
@@ -611,22 +607,6 @@ describe("remove", () => {
     const { pushgateway, proxy } = await openBehindProxy();
     proxy.inject(fault);
     expect(await pushgateway.remove(KEY)).toBe(false);
-  });
-});
-
-describe("ping", () => {
-  it("resolves when the Pushgateway is ready", async () => {
-    const { pushgateway } = await openBehindProxy();
-    await expect(pushgateway.ping()).resolves.toBeUndefined();
-  });
-
-  it("rejects when it is not, and says how", async () => {
-    const { pushgateway, proxy } = await openBehindProxy();
-    proxy.inject({ type: "status", status: 500, body: "write queue is full" });
-    await expect(pushgateway.ping()).rejects.toMatchObject({
-      code: "READ_FAILED",
-      detail: `ping of ${proxy.url}/-/ready: status 500 (write queue is full), expected 2xx`,
-    });
   });
 });
 
