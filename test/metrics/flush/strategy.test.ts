@@ -1,14 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { createTestClock } from "../../support/clock.ts";
 import { adaptive, everyInvocation } from "../../../lib/metrics/flush/strategy.ts";
 
 /** How many of the invocations, one every `everyMs`, are flushed after. */
-function flushes(everyMs: number, invocations: number, intervalMs: number): number {
-  let nowMs = 1_000;
-  const strategy = adaptive({ intervalMs, nowMs: () => nowMs });
+function flushes(everyMs: number, invocations: number, pass: "pass" | "setWall" = "pass"): number {
+  const clock = createTestClock();
+  const strategy = adaptive({ intervalMs: 1_000, clock: clock.now });
   let due = 0;
   for (let i = 0; i < invocations; i += 1) {
     if (strategy.isDue()) due += 1;
-    nowMs += everyMs;
+    clock[pass](everyMs);
   }
   return due;
 }
@@ -25,7 +26,15 @@ describe("strategies", () => {
   ])(
     "adaptive: $invocations invocations every $everyMs ms flush $expected times, since $why",
     ({ everyMs, invocations, expected }) => {
-      expect(flushes(everyMs, invocations, 1_000)).toBe(expected);
+      expect(flushes(everyMs, invocations)).toBe(expected);
     },
   );
+
+  it("adaptive: an environment that is frozen between its invocations is not busy, though one clock stands still", () => {
+    expect(flushes(60_000, 100, "setWall")).toBe(100);
+  });
+
+  it("adaptive: flushes at once when the wall clock went back", () => {
+    expect(flushes(-2_000, 100, "setWall")).toBe(100);
+  });
 });
