@@ -4,9 +4,11 @@
  * work on a new database each time, in turns. Then the same batch is delivered again, as after a
  * failure, and memory is told as batches go by.
  *
- *   node bench/consume.ts [--records 10000] [--symbols 20] [--runs 5] [--batches 20]
+ *   node bench/consume.ts [--records 10000] [--symbols 20] [--ids counter|uuid] [--runs 5]
+ *       [--batches 20]
  */
 
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +18,7 @@ import { ConditionalCheckFailedException, PutItemCommand } from "@aws-sdk/client
 import { machine, median, round } from "./figures.ts";
 import { openClient, withDatabase } from "./scratch-database.ts";
 import type { OwnDatabase } from "../local/database.ts";
-import { numberOption, parseOptions, runCommand } from "../local/options.ts";
+import { numberOption, parseOptions, runCommand, UsageError } from "../local/options.ts";
 import { makeSampleTrades } from "../local/sample-trades.ts";
 import { consumeBatch } from "../lib/trades/consume-batch.ts";
 import { decodeTrade } from "../lib/trades/decode-trade.ts";
@@ -38,6 +40,8 @@ await runCommand("node bench/consume.ts", main);
 interface Sizes {
   readonly records: number;
   readonly symbols: number;
+  /** Whether trade ids are random, so that no two are neighbours. */
+  readonly isRandom: boolean;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -46,17 +50,24 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       records: { type: "string" },
       symbols: { type: "string" },
+      ids: { type: "string" },
       runs: { type: "string" },
       batches: { type: "string" },
     },
   });
   const number = (name: keyof typeof values, max: number, fallback: number) =>
     numberOption(name, values[name], { min: name === "batches" ? 0 : 1, max, fallback });
-  const sizes = { records: number("records", 1e5, 10_000), symbols: number("symbols", 1e4, 20) };
+  const { ids = "counter" } = values;
+  if (!["counter", "uuid"].includes(ids)) throw new UsageError("--ids: expected counter or uuid");
+  const sizes = {
+    records: number("records", 1e5, 10_000),
+    symbols: number("symbols", 1e4, 20),
+    isRandom: ids === "uuid",
+  };
   const scratch = mkdtempSync(join(tmpdir(), "k2-bench-"));
   try {
     console.log(machine());
-    console.log(`${round(sizes.records)} records of ${sizes.symbols} symbols`);
+    console.log(`${round(sizes.records)} records of ${sizes.symbols} symbols, ids: ${ids}`);
     await compare(scratch, sizes, number("runs", 100, 5));
     await watchMemory(scratch, sizes, number("batches", 1_000, 20));
     return 0;
@@ -158,14 +169,14 @@ async function watchMemory(scratch: string, sizes: Sizes, batches: number): Prom
   );
 }
 
-/** A day of sample trades, dealt out to symbols in turn; each symbol's are numbered one by one. */
-function tradesOf({ records, symbols }: Sizes, at: number): Trade[] {
+/** A day of sample trades, dealt out to symbols in turn. */
+function tradesOf({ records, symbols, isRandom }: Sizes, at: number): Trade[] {
   return makeSampleTrades({ date: "2026-11-21", count: records })
     .slice(0, records)
     .map((trade, i) => ({
       ...trade,
       symbol: `SYMBOL${i % symbols}`,
-      trade_id: String(at * records + Math.floor(i / symbols)),
+      trade_id: isRandom ? randomUUID() : String(at * records + Math.floor(i / symbols)),
     }));
 }
 

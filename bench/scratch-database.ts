@@ -11,6 +11,7 @@ import {
   type Database,
   type OwnDatabase,
 } from "../local/database.ts";
+import { withoutLogging } from "../lib/dynamodb-client.ts";
 import { localFolder } from "../local/folder.ts";
 
 /** Does the work on a new database, in a folder inside `scratch`, which is gone after it. */
@@ -28,7 +29,8 @@ export async function withDatabase<Result>(
   }
 }
 
-/** A client of the caller's own; the caller destroys it. */
+/** A client of the caller's own, as the service's is; the caller destroys it. */
 export function openClient({ endpoint }: Database): DynamoDBClient {
-  return new DynamoDBClient({ endpoint, region: "us-east-1", credentials: LOCAL_CREDENTIALS });
+  const region = "us-east-1";
+  return withoutLogging(new DynamoDBClient({ endpoint, region, credentials: LOCAL_CREDENTIALS }));
 }

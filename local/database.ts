@@ -7,6 +7,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { LocalFolder } from "./folder.ts";
 import { startChild, type Child } from "./processes.ts";
 import type { Config } from "../lib/config/service-config.ts";
+import { withoutLogging } from "../lib/dynamodb-client.ts";
 import { openTradeStore, type TradeStore } from "../lib/trades/trade-store.ts";
 
 export interface Database {
@@ -55,11 +56,12 @@ export function openClient(
   database: Database & { readonly isOwn: boolean },
   config: Config,
 ): DynamoDBClient {
-  return new DynamoDBClient({
+  const client = new DynamoDBClient({
     endpoint: database.endpoint,
     region: config.dynamodb.region,
     ...(database.isOwn ? { credentials: LOCAL_CREDENTIALS } : credentialsFor(process.env)),
   });
+  return withoutLogging(client);
 }
 
 export function openTrades(

@@ -133,7 +133,7 @@ async function recordPiece(
   if (fresh.length === 0) return { kind: "recorded", state, outcome };
   const shards = work.shards.get(work.symbol) ?? 1;
   const { journal, next } = await prepareCommit(state, fresh, { ...work, shards });
-  const encoded = await encodeJournal(journal);
+  const encoded = encodeJournal(journal);
   if (encoded.byteLength > MAX_JOURNAL_BYTES && piece.length > 1) return { kind: "too large" };
   const { symbol, position } = state;
   const { isCommitted, tokens } = await commitJournal(table, {

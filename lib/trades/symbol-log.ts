@@ -131,7 +131,7 @@ async function readOnce(table: Table, symbol: string) {
 
 async function applyHead(table: Table, symbol: string): Promise<void> {
   const journal = (await table.get(headKey(symbol)))?.["j"]?.B;
-  if (journal !== undefined) await applyJournal(table, await decodeJournal(journal));
+  if (journal !== undefined) await applyJournal(table, decodeJournal(journal));
 }
 
 function onVersion(version: number) {

@@ -33,7 +33,7 @@ async function prepare(table: Table, symbol: string, trades: readonly Trade[]) {
   const options = { recentDays: oneShard, shards: 1, ttlDays: 0 };
   const { journal, next } = await prepareCommit(state, trades, options);
   const { openBlocks } = next.position;
-  const encoded = await encodeJournal(journal);
+  const encoded = encodeJournal(journal);
   return { journal, toCommit: { symbol, position, openBlocks, journal: encoded } };
 }
 
