@@ -8,6 +8,7 @@ import type { LabelSet } from "../family.ts";
 
 /** Why a sample was not recorded as asked: the values of `reason` in `metrics_client_errors_total`. */
 export const REFUSAL_REASONS = [
+  "invalid_definition",
   "invalid_name",
   "reserved_name",
   "name_clash",
@@ -69,8 +70,15 @@ export function refuseDefinition(definition: MetricDefinition): Refusal | undefi
   if (typeof name !== "string" || !NAME.test(name)) {
     return refusal("invalid_name", name, `expected ${NAME.source}`);
   }
-  if (type === "counter" && !name.endsWith("_total")) {
-    return refusal("invalid_name", name, "expected a counter's name to end in _total");
+  const malformed = refuseForm(definition);
+  if (malformed !== undefined) return malformed;
+  // Without its ending a counter has its name in OpenMetrics, where an empty one spoils the page.
+  if (type === "counter" && !/._total$/.test(name)) {
+    return refusal(
+      "invalid_name",
+      name,
+      "expected a counter's name to end in _total, after its own",
+    );
   }
   // prom-client keeps its metrics in a plain object, where those of its prototype are taken.
   if (RESERVED_NAME.test(name) || name in Object.prototype) {
@@ -87,6 +95,22 @@ export function refuseDefinition(definition: MetricDefinition): Refusal | undefi
     return refusal("invalid_value", name, "buckets: expected finite numbers, ascending");
   }
   return refuseLabelNames(definition);
+}
+
+const TYPES: ReadonlySet<unknown> = new Set(["counter", "gauge", "histogram"]);
+const AGGREGATIONS: ReadonlySet<unknown> = new Set(["sum", "max", "min", "avg", "last", undefined]);
+
+/** For who defines without a compiler: what would fail only when it is pushed, or shown. */
+function refuseForm(definition: MetricDefinition): Refusal | undefined {
+  const { name, type, help, labels = [], buckets = [], zeros = [], aggregation } = definition;
+  const expected = [
+    TYPES.has(type) ? [] : "type: counter, gauge or histogram",
+    typeof help === "string" ? [] : "help: text",
+    [labels, buckets, zeros].every(Array.isArray) ? [] : "labels, buckets and zeros: lists",
+    AGGREGATIONS.has(aggregation) ? [] : "aggregation: sum, max, min, avg or last",
+  ].flat();
+  if (expected.length === 0) return undefined;
+  return refusal("invalid_definition", name, `expected ${expected.join("; ")}`);
 }
 
 /** What is wrong with a value for this type, if anything. Counters and histograms may never fall. */

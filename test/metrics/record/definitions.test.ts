@@ -70,6 +70,7 @@ describe("a sample is refused", () => {
   ];
 
   it.each<[string, MetricType, string, number, LabelSet]>([
+    ["invalid_name", "counter", "", 1, {}],
     ["invalid_name", "gauge", "a b", 1, {}],
     ["invalid_name", "gauge", "", 1, {}],
     ["invalid_name", "gauge", undefined as unknown as string, 1, {}],

@@ -39,9 +39,23 @@ describe("refuseDefinition", () => {
     },
   );
 
-  it("refuses a counter that does not end in _total", () => {
-    const refused = refuseDefinition(define({ name: "orders", type: "counter" }));
+  it.each(["orders", "_total"])("refuses the counter %s: a name, then _total", (name) => {
+    const refused = refuseDefinition(define({ name, type: "counter" }));
     expect(refused?.reason).toBe("invalid_name");
+  });
+
+  it.each([
+    [{ type: "summary" }, "type: counter, gauge or histogram"],
+    [{ help: undefined }, "help: text"],
+    [{ labels: "ab" }, "labels, buckets and zeros: lists"],
+    [{ buckets: null }, "labels, buckets and zeros: lists"],
+    [{ zeros: {} }, "labels, buckets and zeros: lists"],
+    [{ aggregation: "average" }, "aggregation: sum, max, min, avg or last"],
+  ])("refuses a definition that no compiler has seen: %o", (over, expected) => {
+    expect(refuseDefinition(define(over as unknown as Partial<MetricDefinition>))).toMatchObject({
+      reason: "invalid_definition",
+      detail: `metric x: expected ${expected}`,
+    });
   });
 
   it.each([
