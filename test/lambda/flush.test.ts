@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Group } from "../../lib/metrics/family.ts";
 import { openPushgateway } from "../../lib/metrics/read/pushgateway.ts";
@@ -19,6 +20,8 @@ afterEach(async () => {
   await proxy.close();
   await pushgateway.close();
 });
+
+const POLL = { timeout: 10_000, interval: 20 };
 
 const COUNTING = `async (event, context, metrics) => {
   metrics.increment("orders", event.amount ?? 1);
@@ -93,9 +96,8 @@ describe("on Lambda, metrics leave after the response", () => {
   });
 
   it("closes the group at shutdown, with everything recorded", async () => {
-    await using fn = await startFunction(COUNTING, {
-      strategy: "adaptive({ intervalMs: 60_000 })",
-    });
+    const strategy = "adaptive({ intervalMs: 60_000 })";
+    await using fn = await startFunction(COUNTING, { strategy }, { shutdownGraceMs: 20_000 });
     for (let i = 0; i < 50; i += 1) await (await fn.lambda.invoke({})).finished;
     expect(await total("orders_total")).toBeLessThan(50);
     const [environment] = fn.lambda.environments;
@@ -146,35 +148,43 @@ describe("on Lambda, metrics leave after the response", () => {
     expect(await total("metrics_closed")).toBe(4);
   });
 
-  it("closes its group at shutdown though a push hangs, which is sent again and says nothing more", async () => {
-    const hanging = `async (event, context, metrics) => {
-      metrics.increment("orders");
-      environment.merge(metrics);
-      if (event.hangs) void environment.flush();
-      await new Promise(setImmediate);
-      metrics.increment("orders", 10);
-    }`;
-    await using fn = await startFunction(
-      hanging,
-      { pushTimeoutMs: 60_000 },
-      { timeoutMs: 3_000, shutdownGraceMs: 20_000 },
-    );
+  const HANGING = `async (event, context, metrics) => {
+    metrics.increment("orders");
+    if (!event.hangs) return;
+    environment.merge(metrics);
+    void environment.flush();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    metrics.increment("orders", 10);
+    process.kill(process.pid, "SIGTERM");
+    await new Promise(() => {});
+  }`;
+
+  it("closes its group at SIGTERM though a push hangs, which is sent again and says nothing more", async () => {
+    await using fn = await startFunction(HANGING, { pushTimeoutMs: 60_000 }, { timeoutMs: 60_000 });
     await (
       await fn.lambda.invoke({})
     ).finished;
-    const before = proxy.requests.length;
-    proxy.inject({ type: "delay-before", delayMs: 6_000 });
+    proxy.inject({ type: "delay-before", delayMs: 3_000 });
     const result = await fn.lambda.invoke({ hangs: true });
-    expect((await result.finished).outcome).toBe("completed");
-    // The flush after the response waited for the one that hangs, no longer than the function has.
-    expect(proxy.requests.length).toBe(before + 1);
-    const exit = await fn.lambda.shutdownEnvironment(result.environment);
-    expect(exit?.signal).toBe("SIGTERM");
-    expect(await total("orders_total")).toBe(22);
+    expect((await result.finished).outcome).toBe("crash");
+    expect(result.payload).toContain("signal: SIGTERM");
+    expect(await total("orders_total")).toBe(12);
     expect(await total("metrics_closed")).toBe(2);
     await proxy.settled();
-    expect(await total("orders_total")).toBe(22);
+    expect(await total("orders_total")).toBe(12);
+    expect(await total("lambda_invocations_total")).toBe(2);
     expect(await readGroups()).toHaveLength(2);
+  });
+
+  it("ends at SIGTERM in its time though nobody answers", async () => {
+    const limits = { pushTimeoutMs: 60_000, shutdownTimeoutMs: 300 };
+    await using fn = await startFunction(HANGING, limits, { timeoutMs: 60_000 });
+    const hang = { type: "delay-before", delayMs: 60_000 } as const;
+    proxy.inject(hang, hang, hang);
+    const result = await fn.lambda.invoke({ hangs: true });
+    // Long before any push is given up.
+    expect((await result.finished).outcome).toBe("crash");
+    expect(result.payload).toContain("signal: SIGTERM");
   });
 
   it("loses nothing at shutdown to a pause of pushes", async () => {
@@ -338,6 +348,39 @@ describe("on Lambda, metrics leave after the response", () => {
     expect(await total("orders_total")).toBe(3);
   });
 
+  it.each([
+    ["was answered meanwhile", () => proxy.settled(), 1],
+    [
+      "lost its socket",
+      async () => {
+        await proxy.refuseConnections();
+        await proxy.acceptConnections();
+      },
+      2,
+    ],
+  ])(
+    "counts once a push that was frozen past its time, and %s",
+    async (_what, meanwhile, maxGroups) => {
+      const pushTimeoutMs = 2_000;
+      await using fn = await startFunction(COUNTING, { pushTimeoutMs }, { timeoutMs: 60_000 });
+      proxy.inject({ type: "delay-after", delayMs: 300 });
+      const frozen = await fn.lambda.invoke({});
+      await expect.poll(() => proxy.requests.length, { interval: 5 }).toBe(1);
+      frozen.environment.freeze();
+      await meanwhile();
+      await delay(pushTimeoutMs);
+      frozen.environment.thaw();
+      expect((await frozen.finished).outcome).toBe("completed");
+      await (
+        await fn.lambda.invoke({})
+      ).finished;
+      await proxy.settled();
+      expect(await total("orders_total")).toBe(2);
+      expect(await total("metrics_uncertain_total")).toBe(0);
+      expect((await readGroups()).length).toBeLessThanOrEqual(maxGroups);
+    },
+  );
+
   it("pushes on a fresh connection when the idle one has died in a freeze", async () => {
     await using fn = await startFunction(COUNTING);
     await (
@@ -371,6 +414,30 @@ describe("on Lambda Managed Instances, a timer flushes", () => {
     }
     expect(await total("orders_total")).toBe(60);
     expect(await readGroups()).toHaveLength(2);
+  });
+
+  it("counts an invocation that is given up at its deadline, once, and keeps pushing", async () => {
+    const hanging = `async (event, context, metrics) => {
+      metrics.increment("orders");
+      if (event.hangs) await new Promise((resolve) => setTimeout(resolve, 5_500));
+    }`;
+    await using fn = await startFunction(
+      hanging,
+      { isMultiConcurrent: true },
+      {
+        multiConcurrent: { maxConcurrency: 4, workerCount: 1 },
+        maxEnvironments: 1,
+        timeoutMs: 4_000,
+      },
+    );
+    const [late] = await Promise.all([fn.lambda.invoke({ hangs: true }), fn.lambda.invoke({})]);
+    expect((await late.finished).outcome).toBe("timeout");
+    await expect.poll(() => total("orders_total"), POLL).toBe(2);
+    await fn.lambda.invoke({});
+    await expect.poll(() => total("orders_total"), POLL).toBe(3);
+    expect(await total("lambda_invocations_total", { outcome: "timeout" })).toBe(1);
+    expect(await total("lambda_invocations_total", { outcome: "success" })).toBe(2);
+    expect(await readGroups()).toHaveLength(1);
   });
 
   it("loses nothing to a worker thread that ends by an exception", async () => {

@@ -18,6 +18,8 @@ export interface MeasuredFunctionOptions {
   readonly pushTimeoutMs?: number;
   /** Default 10,000: no machine is so slow. */
   readonly exitTimeoutMs?: number;
+  /** Default 10,000. */
+  readonly shutdownTimeoutMs?: number;
   /** Source of the module's handler, where that is not `measured` itself. */
   readonly wrap?: string;
   /** Source between `measured` and the handler; it may `await open(component, handler)` others. */
@@ -39,6 +41,7 @@ export async function bundleMeasured(
     isMultiConcurrent = false,
     pushTimeoutMs = 1_000,
     exitTimeoutMs = 10_000,
+    shutdownTimeoutMs = 10_000,
     wrap = "measured",
     beside = "",
     atInit = "",
@@ -65,6 +68,7 @@ export async function bundleMeasured(
             environment, strategy: ${strategy}, intervalMs: 50,
             isMultiConcurrent: ${isMultiConcurrent},
             exitTimeoutMs: ${exitTimeoutMs},
+            shutdownTimeoutMs: ${shutdownTimeoutMs},
             runtimeApi: process.env.AWS_LAMBDA_RUNTIME_API,
           });
           return { environment, flusher, measured: withMetrics(environment, flusher, handler) };

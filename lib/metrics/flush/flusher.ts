@@ -36,13 +36,17 @@ export interface FlusherOptions {
   readonly intervalMs: number;
   /** How long a process that ends before its time waits for its last push. Default 500. */
   readonly exitTimeoutMs?: number;
+  /** How long the last flush may take after SIGTERM. Default 300. */
+  readonly shutdownTimeoutMs?: number;
 }
 
 /** Kept of an invocation's time for what comes after the flush. */
-const DEADLINE_MARGIN_MS = 100;
+const DEADLINE_MARGIN_MS = 200;
 /** A push with less time than this would most likely end in doubt: the next one carries everything. */
 const LEAST_PUSH_MS = 50;
 const EXIT_TIMEOUT_MS = 500;
+/** Lambda kills 500 ms after SIGTERM; the rest is for what runs before and after. */
+const SHUTDOWN_TIMEOUT_MS = 300;
 
 /** Chooses the mode by what is there. Await it in the init phase. */
 export async function openFlusher(options: FlusherOptions): Promise<Flusher> {
@@ -52,7 +56,7 @@ export async function openFlusher(options: FlusherOptions): Promise<Flusher> {
   if (isMultiConcurrent) return flushByTimer(environment, intervalMs);
   const afterResponse = runtimeApi === undefined ? undefined : await joinAfterResponse(runtimeApi);
   if (afterResponse === undefined) return flushBeforeReturn(environment, strategy);
-  closeAtShutdown(environment);
+  closeAtShutdown(environment, options.shutdownTimeoutMs ?? SHUTDOWN_TIMEOUT_MS);
   return flushAfterResponse(environment, strategy, afterResponse);
 }
 

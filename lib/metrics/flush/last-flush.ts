@@ -6,19 +6,17 @@
 import type { Environment } from "./environment.ts";
 import { sendNow } from "./send-now.ts";
 
-/** Lambda kills 500 ms after SIGTERM; the rest is for what runs before and after. */
-const SHUTDOWN_TIMEOUT_MS = 300;
-
-const closedAtShutdown = new Set<Environment>();
+/** The environments of this process, and how long each may take. */
+const closedAtShutdown = new Map<Environment, number>();
 const flushedAtExit = new Map<Environment, number>();
 
 /**
  * Closes an environment at SIGTERM, so that its group can be retired at once. Then the signal takes its
  * course: `process.exit` would wait for the thread in which the runtime client polls, until SIGKILL.
  */
-export function closeAtShutdown(environment: Environment): void {
+export function closeAtShutdown(environment: Environment, timeoutMs: number): void {
   if (closedAtShutdown.size === 0) process.once("SIGTERM", () => void shutDown());
-  closedAtShutdown.add(environment);
+  closedAtShutdown.set(environment, timeoutMs);
 }
 
 /**
@@ -32,8 +30,8 @@ export function flushAtExit(environment: Environment, timeoutMs: number): void {
 }
 
 async function shutDown(): Promise<void> {
-  const closings = [...closedAtShutdown].map((environment) =>
-    environment.close(SHUTDOWN_TIMEOUT_MS),
+  const closings = [...closedAtShutdown].map(([environment, timeoutMs]) =>
+    environment.close(timeoutMs),
   );
   await Promise.allSettled(closings);
   // Whoever else handles the signal has had it, and ends the process as they like.
