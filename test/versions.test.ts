@@ -112,7 +112,7 @@ describe("two versions at once", () => {
     await count(old, "greetings");
     const bad = start("1.1.0");
     await count(bad, "greetings");
-    await bad.close(10_000);
+    await bad.close(60_000);
     expect(await retire()).toMatchObject({ folded: 1, isComplete: true });
     await count(start("1.0.0"), "greetings");
     const shown = await page();
@@ -133,7 +133,7 @@ describe("two versions at once", () => {
     const both = await page();
     expect(valueOf(both, clash)).toBe(1);
     expect(valueOf(both, "greetings_total")).toBe(1);
-    await old.close(10_000);
+    await old.close(60_000);
     await retire();
     passHour();
     await count(canary, "greetings");
@@ -170,7 +170,7 @@ describe("two versions at once", () => {
     const { service, start, page, retire } = openService();
     const environment = start("1.0.0");
     await count(environment, "greetings");
-    await environment.close(10_000);
+    await environment.close(60_000);
     const { client, table } = database;
     const document = openDocument({
       client,
