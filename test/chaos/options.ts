@@ -25,7 +25,9 @@ a seed.
   --help
 
 Each way takes its invocations divided by its rate, and up to two minutes more: thirteen minutes by
-default. Exit code: 0 this project's way kept its promises, 1 it did not, 2 could not run.
+default, where the machine has two cores and nothing else to do. A busy one takes longer, and loses
+more with processes that time out. Exit code: 0 this project's way kept its promises, 1 it did not,
+2 could not run.
 `;
 
 export interface ChaosOptions extends PlanOptions {
