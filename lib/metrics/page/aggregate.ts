@@ -72,6 +72,7 @@ interface GaugeSum {
 
 /** Orders values by when they were pushed, and those of one moment by their instance. */
 interface Push {
+  /** Before the snapshots, so below 0: the clocks of Pushgateways need not agree. */
   readonly atSeconds: number;
   readonly instance: string;
 }
@@ -102,7 +103,8 @@ export function createAggregation(options: AggregationOptions = {}): Aggregation
       if (isTorn(group)) torn += 1;
       const areGaugesStale = takenAtSeconds - pushedAtSeconds > gaugeMaxAgeSeconds;
       const seriesOf = pageSeries(group);
-      const push = { atSeconds: pushedAtSeconds, instance: key["instance"] ?? "" };
+      const atSeconds = pushedAtSeconds - takenAtSeconds;
+      const push = { atSeconds, instance: key["instance"] ?? "" };
       for (const family of families) {
         if (PROTOCOL_FAMILIES.has(family.name)) continue;
         if (family.type === "gauge" && areGaugesStale) continue;

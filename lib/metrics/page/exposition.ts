@@ -5,6 +5,7 @@
  */
 
 import Registry from "prom-client/lib/registry.js";
+import { sampleNames } from "../definition.ts";
 import type { HistogramSample, MetricFamily, ValueSample } from "../family.ts";
 import {
   formatHeader,
@@ -42,7 +43,7 @@ export function negotiateFormat(accept: string | undefined): ExpositionFormat {
  * sample and bound alike, so that a series does not depend on what was negotiated.
  */
 export function formatPage(families: readonly MetricFamily[], format: ExpositionFormat): string {
-  const names = new Set(families.map(({ name }) => name));
+  const names = new Set(families.flatMap((family) => sampleNames(family)));
   const head =
     format === "text" ? formatTextHead : (one: MetricFamily) => formatOpenHead(one, names);
   const pages = families.map((family) => head(family) + formatSamples(family));
@@ -61,7 +62,7 @@ function formatTextHead({ name, type, help }: MetricFamily): string {
 
 /**
  * OpenMetrics knows a counter by its name without `_total`; one that has none, or whose shorter name
- * is another family's, is of unknown type. Unlike the text format it escapes quotes in help.
+ * is that of another family or of its samples, is of unknown type. Unlike the text format it escapes quotes in help.
  */
 function formatOpenHead({ name, type, help }: MetricFamily, names: ReadonlySet<string>): string {
   const base = type === "counter" ? name.replace(/_total$/, "") : name;

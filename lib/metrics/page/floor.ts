@@ -35,12 +35,20 @@ export function raiseToFloor(
   });
   const names = new Set(families.flatMap((family) => sampleNames(family)));
   const missing = [...below.values()];
-  const restored = missing.filter((family) => !sampleNames(family).some((name) => names.has(name)));
+  // What was served last stands first: of two that claim one name it is shown again, the other not.
+  const restored = missing.filter((family) => claim(sampleNames(family), names));
   if (restored.length > 0) state.isHeld = true;
   const served = [...families, ...restored].sort((a, b) => compareText(a.name, b.name));
   const hidden = missing.filter((family) => !restored.includes(family));
   const next = [...served.filter(({ type }) => type !== "gauge"), ...hidden];
   return { families: served, floor: next, ...state };
+}
+
+/** Claims names, all or none. @returns whether they were free. */
+function claim(wanted: readonly string[], claimed: Set<string>): boolean {
+  if (wanted.some((name) => claimed.has(name))) return false;
+  for (const name of wanted) claimed.add(name);
+  return true;
 }
 
 interface State {

@@ -51,6 +51,8 @@ export function createGroupReader(source: GroupSourceOptions): GroupReader {
       try {
         return choice.observe(await readSnapshot(source, protobufGroups, job, patience));
       } catch (error) {
+        // Whoever gave up says nothing of the page.
+        if (patience.signal?.aborted === true) throw error;
         choice.pageFailed();
         timeoutMs -= performance.now() - startedMs;
         if (timeoutMs <= 0) throw error;

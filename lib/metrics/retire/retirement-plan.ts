@@ -162,9 +162,11 @@ async function planReadable(
 ): Promise<PlannedPushgateway> {
   const { service, windows, log, timeoutMs, nowMs } = options;
   const pushgateway = options.open(url);
+  // Before it is asked: what it takes to read much is no difference of clocks.
+  const nowSeconds = nowMs() / 1_000;
   const snapshot = await pushgateway.readGroups(service, { timeoutMs });
   const { takenAtSeconds } = snapshot;
-  const sighting = { url, takenAtSeconds, nowSeconds: nowMs() / 1_000, windows };
+  const sighting = { url, takenAtSeconds, nowSeconds, windows };
   const { state, isClockSet } = watchClock(enlist(stateOf(base, url)), sighting);
 
   const dead: Record<string, number> = {};

@@ -278,6 +278,15 @@ describe("gauges", () => {
     expect(gaugeOf(groups.toReversed())).toEqual([2]);
   });
 
+  it("are the last by how long ago they were pushed, where the clocks of Pushgateways differ", () => {
+    const aggregation = createAggregation();
+    const gauge = (value: number, instance: number, pushedAtSeconds: number) =>
+      groupOf([gaugeFamily("g", [{}, value])], { instance, pushedAtSeconds });
+    aggregation.add(gauge(1, 1, NOW - 5), NOW);
+    aggregation.add(gauge(2, 2, NOW + 3_600 - 60), NOW + 3_600);
+    expect(valuesOf(aggregation.result().families, "g").map(({ value }) => value)).toEqual([1]);
+  });
+
   it("end with their lease: those of groups pushed longer ago don't count, counters do", () => {
     const old = groupOf([gaugeFamily("g", [{}, 1]), counterFamily("a_total", [{}, 1])], {
       pushedAtSeconds: NOW - 61,

@@ -110,6 +110,18 @@ describe("a page", () => {
     );
   });
 
+  it("gives in OpenMetrics no counter a name that a histogram's samples have", () => {
+    const families = [
+      histogramFamily("batch", histogramOf({}, [1], [1])),
+      counterFamily("batch_count_total", [{}, 3]),
+      counterFamily("batch_total", [{}, 3]),
+    ];
+    const page = formatPage(families, "openmetrics");
+    expect(page).toContain("# TYPE batch histogram\n");
+    expect(page).toContain("# TYPE batch_count_total unknown\n");
+    expect(page).toContain("# TYPE batch_total unknown\n");
+  });
+
   it("of nothing is empty, and ended in OpenMetrics", () => {
     expect(formatPage([], "text")).toBe("");
     expect(formatPage([], "openmetrics")).toBe("# EOF\n");

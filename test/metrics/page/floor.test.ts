@@ -116,6 +116,20 @@ describe("raiseToFloor", () => {
     ]);
   });
 
+  it("restores one of two families that claim a name, the one served last, and keeps the other", () => {
+    const asCounter = counter("a_count", ["x", 5]);
+    const asHistogram = histogram("a", [[Infinity, 9]], 7);
+    const first = raiseToFloor([asHistogram], []);
+    const second = raiseToFloor([asCounter], first.floor);
+    const lost = raiseToFloor([], second.floor);
+    expect(lost.families).toEqual([asCounter]);
+    expect(lost.floor).toEqual([asCounter, asHistogram]);
+    expect(raiseToFloor([], lost.floor).families).toEqual([asCounter]);
+    expect(raiseToFloor([histogram("a", [[Infinity, 8]], 6)], lost.floor).families).toEqual([
+      asHistogram,
+    ]);
+  });
+
   it("never serves a value below one served before (promise 3)", () => {
     const values = fc.dictionary(
       fc.constantFrom("x", "y", "z"),

@@ -306,32 +306,52 @@ describe("reading a page", () => {
       },
     ],
   ])("is read as JSON instead where it %s", async (_, showPage) => {
-    const sample = { labels: { job: JOB, instance: "1" }, sum: "1", count: "1" };
-    const buckets = Object.fromEntries(Array.from({ length: 9 }, (__, le) => [String(le), "1"]));
-    const group = {
-      labels: { job: JOB, instance: "1" },
-      push_time_seconds: { type: "GAUGE", metrics: [{ labels: {}, value: "1" }] },
-      h: { type: "HISTOGRAM", metrics: [{ ...sample, buckets }] },
-    };
-    const asked: (string | undefined)[] = [];
-    const server = createServer((request, response) => {
-      asked.push(request.url);
-      if (request.url === "/metrics") showPage(request, response);
-      else response.end(JSON.stringify({ status: "success", data: [group] }));
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    onTestFinished(() => void server.close());
-    const client = openPushgateway({
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      timeoutMs: 10_000,
-    });
-    onTestFinished(() => client.close());
+    const { client, asked } = await startTwoForms(showPage);
     for (const __ of [1, 2]) {
       expect(await Array.fromAsync((await client.readGroups(JOB)).groups)).toHaveLength(1);
     }
     expect(asked).toEqual(["/api/v1/metrics", "/metrics", "/api/v1/metrics"]);
   });
+
+  it("is asked for again where it was only given up", async () => {
+    const giveUp = new AbortController();
+    const { client, asked } = await startTwoForms((_, response) => {
+      if (giveUp.signal.aborted) response.writeHead(200, headers).end();
+      else giveUp.abort();
+    });
+    expect(await Array.fromAsync((await client.readGroups(JOB)).groups)).toHaveLength(1);
+    const { signal } = giveUp;
+    await expect(client.readGroups(JOB, { signal })).rejects.toMatchObject({ code: "READ_FAILED" });
+    expect(asked).toEqual(["/api/v1/metrics", "/metrics"]);
+    expect(await Array.fromAsync((await client.readGroups(JOB)).groups)).toEqual([]);
+    expect(asked.slice(2)).toEqual(["/metrics"]);
+  });
 });
+
+/** A Pushgateway of one group, of which JSON says that the page is the better form. */
+async function startTwoForms(showPage: RequestListener) {
+  const sample = { labels: { job: JOB, instance: "1" }, sum: "1", count: "1" };
+  const buckets = Object.fromEntries(Array.from({ length: 9 }, (__, le) => [String(le), "1"]));
+  const group = {
+    labels: { job: JOB, instance: "1" },
+    push_time_seconds: { type: "GAUGE", metrics: [{ labels: {}, value: "1" }] },
+    h: { type: "HISTOGRAM", metrics: [{ ...sample, buckets }] },
+  };
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url);
+    if (request.url === "/metrics") showPage(request, response);
+    else response.end(JSON.stringify({ status: "success", data: [group] }));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const client = openPushgateway({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    timeoutMs: 10_000,
+  });
+  onTestFinished(() => client.close());
+  return { client, asked };
+}
 
 function many(count: number): [LabelSet, string][] {
   return Array.from({ length: count }, (_, i) => {

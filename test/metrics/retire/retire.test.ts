@@ -494,6 +494,20 @@ describe("retire", () => {
     expect(await world.count()).toBe(8);
   });
 
+  it("takes a reading that was slow for no step of a clock", async () => {
+    const world = createWorld();
+    await world.retire();
+    const open = (url: string): RetirablePushgateway => ({
+      ...world.open(url),
+      async readGroups(job, options) {
+        const snapshot = await world.open(url).readGroups(job, options);
+        world.wait(40);
+        return snapshot;
+      },
+    });
+    expect(await world.retire({ open })).toMatchObject({ clocksSet: 0 });
+  });
+
   it("counts what is pushed after a Pushgateway's clock was set back", async () => {
     const world = createWorld();
     await world.retire();
