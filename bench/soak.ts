@@ -1,11 +1,11 @@
 /**
  * `npm run soak`: traffic for a long time to a stack of its own. At the end every count must be exact,
- * and memory and open sockets must be what they were.
+ * and the functions' process must hold nothing of the requests it answered.
  */
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,6 +15,7 @@ import { randomFrom } from "../local/random.ts";
 import { newTally, sendTraffic, type TrafficTally } from "../local/send-traffic.ts";
 import { readStackFile, type StackFile } from "../local/stack-file.ts";
 import { DEFAULT_MIX } from "../local/traffic-mix.ts";
+import { faultsOf, growth, type Growth, type SoakResult, type Usage } from "./soak-verdict.ts";
 
 export interface SoakOptions {
   readonly seconds: number;
@@ -24,41 +25,28 @@ export interface SoakOptions {
   readonly report: (line: string) => void;
 }
 
-export interface SoakResult {
-  /** Answers by `METHOD route status`: as they came, and as `/metrics` has them. */
-  readonly sent: Readonly<Record<string, number>>;
-  readonly counted: Readonly<Record<string, number>>;
-  /** Requests that got no answer: whether they are counted can't be known. */
-  readonly unanswered: number;
-  /** Records acknowledged by the topic, and dealt with. */
-  readonly produced: number;
-  readonly consumed: number;
-  /** Of the functions' process, oldest first. */
-  readonly usage: readonly Usage[];
-}
-
-export interface Usage {
-  readonly memoryMb: number;
-  /** Open files and sockets. */
-  readonly handles: number;
-}
-
-const SAMPLE_MS = 2_000;
-const START_TIMEOUT_MS = 120_000;
-const SETTLE_TIMEOUT_MS = 30_000;
+/** So many samples of a soak of any length, as far as that leaves them `MIN_SAMPLE_MS`. */
+const SAMPLES = 400;
+const MIN_SAMPLE_MS = 1_000;
+/** In the stack's folder. */
+const USAGE_FILE = "usage.jsonl";
+const START_TIMEOUT_MS = 180_000;
+const SETTLE_TIMEOUT_MS = 120_000;
 
 /** Runs a stack in a folder of its own, sends traffic, and ends it. @throws {Error} when it can't start. */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   const localDir = mkdtempSync(join(tmpdir(), "k2-soak-"));
-  const stack = startStack(localDir, await freePort());
+  const sampleMs = Math.max(MIN_SAMPLE_MS, (options.seconds * 1_000) / SAMPLES);
+  const stack = startStack(localDir, await freePort(), sampleMs);
   try {
-    const { servers, pid } = await untilReady(stack, localDir);
+    const { servers } = await untilReady(stack, localDir);
     const url = servers?.url ?? "";
     const before = await readCounts(url);
     const tally = newTally();
     const usage: Usage[] = [];
     const ended = new AbortController();
-    const watching = watch({ pid, ended: ended.signal, usage, tally, report: options.report });
+    const file = join(localDir, USAGE_FILE);
+    const watching = watch({ ...options, file, sampleMs, ended: ended.signal, usage, tally });
     await sendTraffic(
       {
         url,
@@ -99,25 +87,17 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   }
 }
 
-/**
- * How much more was in use at the end than after the first quarter, when everything has warmed up:
- * medians of a quarter each.
- */
-export function growth(usage: readonly Usage[]): Usage {
-  const quarter = Math.ceil(usage.length / 4);
-  const warm = usage.slice(quarter, 2 * quarter);
-  const last = usage.slice(-quarter);
-  const of = (part: readonly Usage[], key: keyof Usage) => median(part.map((one) => one[key]));
-  return {
-    memoryMb: of(last, "memoryMb") - of(warm, "memoryMb"),
-    handles: of(last, "handles") - of(warm, "handles"),
-  };
-}
-
-function startStack(localDir: string, port: number): ChildProcess {
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LOCAL_DIR: localDir };
+function startStack(localDir: string, port: number, sampleMs: number): ChildProcess {
   return spawn(process.execPath, [join(import.meta.dirname, "../local/start.ts")], {
-    env: { ...env, PORT: String(port) },
+    env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      LOCAL_DIR: localDir,
+      PORT: String(port),
+      NODE_OPTIONS: `--import=${new URL("usage-probe.ts", import.meta.url).href}`,
+      USAGE_FILE: join(localDir, USAGE_FILE),
+      USAGE_MS: String(sampleMs),
+    },
     stdio: "ignore",
   });
 }
@@ -133,23 +113,35 @@ async function untilReady(stack: ChildProcess, localDir: string): Promise<StackF
   }
 }
 
-/** Takes samples until it is told to end, and says how it goes. */
+/** Takes up the samples until it is told to end, each with the answers so far, and says how it goes. */
 async function watch(options: {
-  readonly pid: number;
+  readonly file: string;
+  readonly sampleMs: number;
   readonly ended: AbortSignal;
   readonly usage: Usage[];
   readonly tally: TrafficTally;
   readonly report: (line: string) => void;
 }): Promise<void> {
-  const functions = functionsProcess(options.pid);
+  const { tally, usage } = options;
+  writeFileSync(options.file, "");
+  let seen = 0;
   while (!options.ended.aborted) {
-    const now = usageOf(functions);
-    options.usage.push(now);
+    await delay(options.sampleMs, undefined, { signal: options.ended }).catch(() => {});
+    const lines = linesOf(options.file);
+    const last = lines.at(-1);
+    if (last === undefined || lines.length === seen) continue;
+    seen = lines.length;
+    const now: Usage = { answers: tally.all.count, ...(JSON.parse(last) as Growth) };
+    usage.push(now);
     options.report(
-      `${options.tally.all.count} answers, ${options.tally.unexpected} unexpected; functions: ${now.memoryMb.toFixed(0)} MB, ${now.handles} open`,
+      `${now.answers} answers, ${tally.unexpected} unexpected; functions: ${(now.memoryBytes / 1e6).toFixed(1)} MB, ${now.handles} open, ${now.timers} timers`,
     );
-    await delay(SAMPLE_MS, undefined, { signal: options.ended }).catch(() => {});
   }
+}
+
+/** Whole lines only. */
+function linesOf(file: string): string[] {
+  return readFileSync(file, "utf8").split("\n").slice(0, -1);
 }
 
 interface Counts {
@@ -202,32 +194,6 @@ function answersOf(tally: TrafficTally): Record<string, number> {
   return Object.fromEntries(answers);
 }
 
-/** The process that runs the functions: the one below the stack that runs serverless. */
-function functionsProcess(stack: number): number {
-  const found = descendants(stack).find((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[1]?.includes("serverless"),
-  );
-  if (found === undefined) throw new Error("the functions' process was not found");
-  return found;
-}
-
-function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
-  return children
-    .filter((text) => text !== "")
-    .flatMap((text) => [Number(text), ...descendants(Number(text))]);
-}
-
-function usageOf(pid: number): Usage {
-  const [, kilobytes = "0"] =
-    /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return { memoryMb: Number(kilobytes) / 1_024, handles: readdirSync(`/proc/${pid}/fd`).length };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseOptions({
     args: [...argv],
@@ -241,8 +207,6 @@ async function main(argv: readonly string[]): Promise<number> {
     seed: "soak",
     report: (line) => process.stderr.write(`${line}\n`),
   });
-  const grown = growth(result.usage);
-  const isExact = JSON.stringify(result.sent) === JSON.stringify(result.counted);
   console.table(
     Object.entries(result.sent).map(([answers, sent]) => ({
       answers,
@@ -250,11 +214,14 @@ async function main(argv: readonly string[]): Promise<number> {
       counted: result.counted[answers],
     })),
   );
+  const { memoryBytes, handles, timers } = growth(result.usage);
+  const faults = faultsOf(result);
   process.stdout.write(
-    `${isExact ? "Exact." : "NOT EXACT."} ${result.unanswered} unanswered. Kafka: ${result.produced} produced, ${result.consumed} consumed.\n` +
-      `From the second quarter to the last: ${grown.memoryMb.toFixed(1)} MB, ${grown.handles} handles.\n`,
+    `${result.unanswered} unanswered. Kafka: ${result.produced} produced, ${result.consumed} consumed.\n` +
+      `Grown once warm: ${(memoryBytes / 1e6).toFixed(1)} MB, ${handles.toFixed(1)} handles, ${timers.toFixed(1)} timers.\n` +
+      `${faults.length === 0 ? "PASSED: exact and steady." : `FAILED:\n${faults.join("\n")}`}\n`,
   );
-  return isExact && result.produced === result.consumed ? EXIT.good : EXIT.partly;
+  return faults.length === 0 ? EXIT.good : EXIT.partly;
 }
 
 if (import.meta.main) await runCommand("npm run soak --", main);

@@ -28,6 +28,8 @@ export interface ConsumeFromKafkaOptions {
   readonly maxRetries: number | string;
   readonly maxAgeSeconds: number | string;
   readonly maxPollers: number | string;
+  /** Topic that is told when a batch was given up; empty: nobody is. */
+  readonly alarmTopicArn: string;
 }
 
 interface Resource {
@@ -72,6 +74,7 @@ export function kafkaResources(options: ConsumeFromKafkaOptions): Resources {
     UndeliveredTradesBucket: bucket(),
     ConsumeFromKafkaPolicy: policy(options),
     ConsumeFromKafkaMapping: mapping(options),
+    ...(options.alarmTopicArn === "" ? {} : { UndeliveredTradesAlarm: alarm(options) }),
   };
 }
 
@@ -93,6 +96,30 @@ function bucket(): Resource {
         IgnorePublicAcls: true,
         RestrictPublicBuckets: true,
       },
+    },
+  };
+}
+
+/** S3 counts objects once a day; nobody else sees what Lambda gave up. */
+function alarm({ alarmTopicArn }: ConsumeFromKafkaOptions): Resource {
+  return {
+    Type: "AWS::CloudWatch::Alarm",
+    Properties: {
+      AlarmDescription: "Batches of trades were given up: see operations, in docs.",
+      Namespace: "AWS/S3",
+      MetricName: "NumberOfObjects",
+      Dimensions: [
+        { Name: "BucketName", Value: { Ref: "UndeliveredTradesBucket" } },
+        { Name: "StorageType", Value: "AllStorageTypes" },
+      ],
+      Statistic: "Maximum",
+      Period: 86_400,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      ComparisonOperator: "GreaterThanThreshold",
+      TreatMissingData: "notBreaching",
+      AlarmActions: [alarmTopicArn],
+      OKActions: [alarmTopicArn],
     },
   };
 }

@@ -24,6 +24,7 @@ const NONE: ConsumeFromKafkaOptions = {
   maxRetries: 100,
   maxAgeSeconds: 604_800,
   maxPollers: 2,
+  alarmTopicArn: "",
 };
 const OWN = { ...NONE, from: "kafka", brokers: "b1:9092,b2:9092" };
 const MSK = { ...NONE, from: "msk", clusterArn: CLUSTER };
@@ -63,6 +64,21 @@ describe("consuming from Kafka", () => {
   it("needs nothing when it is switched off", () => {
     expect(kafkaResources(NONE)).toEqual({});
     expect(kafkaResources({ ...NONE, from: "local" })).toEqual({});
+  });
+
+  it("tells the topic of alarms when the bucket of batches that were given up is not empty", () => {
+    const topic = "arn:aws:sns:us-east-1:123456789012:alarms";
+    expect(kafkaResources(OWN)).not.toHaveProperty("UndeliveredTradesAlarm");
+    expect(
+      kafkaResources({ ...OWN, alarmTopicArn: topic })["UndeliveredTradesAlarm"],
+    ).toMatchObject({
+      Properties: {
+        MetricName: "NumberOfObjects",
+        Threshold: 0,
+        Dimensions: [{ Value: { Ref: "UndeliveredTradesBucket" } }, { Value: "AllStorageTypes" }],
+        AlarmActions: [topic],
+      },
+    });
   });
 
   it("reaches one's own brokers where the parameters say, as they say", () => {
