@@ -9,9 +9,12 @@ export interface MemoryPushgateway {
   readonly url: string;
   /** Applies a push at its own time. */
   apply(method: "put" | "post", key: LabelSet, body: string): void;
+  /** Notes that it refused a push, as a Pushgateway does that answers 400. */
+  refuse(key: LabelSet): void;
   /** Deletes a group. */
   remove(key: LabelSet): void;
-  snapshot(): Snapshot;
+  /** The groups that are asked for; default all. */
+  snapshot(isAskedFor?: (group: Group) => boolean): Snapshot;
   /** What a backup or a persistence file would hold. */
   save(): ReadonlyMap<string, Group>;
   /** Starts again from a file, or from nothing. */
@@ -30,20 +33,26 @@ export function createMemoryPushgateway(url: string, nowSeconds: () => number): 
     apply(method, key, body) {
       const id = JSON.stringify(key);
       const before = groups.get(id);
+      const refusedAtSeconds = before?.refusedAtSeconds ?? 0;
       const pushed = parsePayload(body);
       const names = new Set(pushed.map(({ name }) => name));
       const kept =
         method === "post" ? (before?.families ?? []).filter(({ name }) => !names.has(name)) : [];
       const families = [...kept, ...pushed];
-      groups.set(id, { key, pushedAtSeconds: nowSeconds(), refusedAtSeconds: 0, families });
+      groups.set(id, { key, pushedAtSeconds: nowSeconds(), refusedAtSeconds, families });
+    },
+    refuse(key) {
+      const id = JSON.stringify(key);
+      const { pushedAtSeconds = 0, families = [] } = groups.get(id) ?? {};
+      groups.set(id, { key, pushedAtSeconds, refusedAtSeconds: nowSeconds(), families });
     },
     remove(key) {
       groups.delete(JSON.stringify(key));
     },
-    snapshot: () => ({
+    snapshot: (isAskedFor = () => true) => ({
       pushgateway: url,
       takenAtSeconds: Math.floor(nowSeconds()),
-      groups: iterate([...groups.values()]),
+      groups: iterate([...groups.values()].filter(isAskedFor)),
     }),
     save: () => new Map(groups),
     restore(saved) {
@@ -56,24 +65,30 @@ async function* iterate(groups: readonly Group[]): AsyncGenerator<Group> {
   yield* groups;
 }
 
+/** Families by their text: most of a payload is what it was in the last. */
+const parsed = new Map<string, MetricFamily>();
+const MAX_PARSED = 50_000;
+
 /** Reads what `formatPayload` writes, and no more; a histogram that was cut has only some buckets. */
 export function parsePayload(body: string): MetricFamily[] {
-  const families: { name: string; help: string; type: MetricFamily["type"]; lines: string[] }[] =
-    [];
-  for (const line of body.split("\n").filter((text) => text !== "")) {
-    const [, word, name = "", rest = ""] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
-    const family = families.at(-1);
-    if (word === "HELP") families.push({ name, help: rest, type: "gauge", lines: [] });
-    else if (family !== undefined && word === "TYPE") family.type = rest as MetricFamily["type"];
-    else family?.lines.push(line);
-  }
-  // As in a Pushgateway, a family without samples is none.
-  const whole = families.filter(({ lines }) => lines.length > 0);
-  return whole.map(({ name, help, type, lines }) => {
-    const samples = lines.map(parseLine);
-    if (type === "histogram") return { name, help, type, samples: toHistograms(name, samples) };
-    return { name, help, type, samples: samples.map(({ labels, value }) => ({ labels, value })) };
+  if (parsed.size > MAX_PARSED) parsed.clear();
+  const texts = body.split(/^(?=# HELP )/m).filter((text) => text !== "");
+  const families = texts.map((text) => {
+    const family = parsed.get(text) ?? parseFamily(text);
+    parsed.set(text, family);
+    return family;
   });
+  // As in a Pushgateway, a family without samples is none.
+  return families.filter(({ samples }) => samples.length > 0);
+}
+
+function parseFamily(text: string): MetricFamily {
+  const [first = "", second = "", ...rest] = text.split("\n").filter((line) => line !== "");
+  const [, name = "", help = ""] = /^# HELP (\S+) (.*)$/.exec(first) ?? [];
+  const type = (/^# TYPE \S+ (.*)$/.exec(second)?.[1] ?? "gauge") as MetricFamily["type"];
+  const lines = rest.map(parseLine);
+  if (type === "histogram") return { name, help, type, samples: toHistograms(name, lines) };
+  return { name, help, type, samples: lines.map(({ labels, value }) => ({ labels, value })) };
 }
 
 interface Line {

@@ -1,79 +1,43 @@
 /**
- * What all parts of a simulated run share: its time, its order, its chance, and what went wrong.
+ * What all parts of a simulated run share: its time, and the points where anything else may go on.
  */
 
+import { setImmediate as nextImmediate } from "node:timers/promises";
 import type { Scheduler } from "fast-check";
+import { vi } from "vitest";
 import type { Windows } from "../../../lib/metrics/retire/ledger.ts";
-import { createRandom, type Random } from "./random.ts";
+import { isLeftOut } from "./left-out.ts";
 
-/** A rule of the protocol that a run may leave out, to show that it is needed. */
-export type Rule =
-  /** An environment that was silent for too long pushes under a new id. */
-  | "lease"
-  /** The base is replaced only by who has read it. */
-  | "conditional base"
-  /** The floor is replaced only by who has read it. */
-  | "conditional floor"
-  /** Groups are read before the ledger. */
-  | "read order"
-  /** A snapshot older than the horizon is read again. */
-  | "stale snapshots"
-  /** A group behind the horizon does not count. */
-  | "horizon"
-  /** A group that was folded does not count. */
-  | "tombstones"
-  /** A push that nobody answered is parked. */
-  | "parking"
-  /** What was parked is never pending again. */
-  | "give up"
-  /** Nothing follows a push that was sent twice. */
-  | "last word"
-  /** Only what nothing will follow is marked as closed. */
-  | "closing mark"
-  /** Parts of a payload are POSTed. */
-  | "parts by POST"
-  /** No push is applied later than the margin after it was sent. */
-  | "bounded lateness"
-  /** After a clock was set nothing silent is folded for a window. */
-  | "clock watch"
-  /** A Pushgateway stays on the list for a window after it was found empty. */
-  | "vacancy"
-  /** An instance that is read twice counts once. */
-  | "once an instance"
-  /** No page is served below the last. */
-  | "floor";
-
-export interface WorldOptions {
-  readonly scheduler: Scheduler;
-  /** Decides everything but the order of calls. */
-  readonly seed: number;
-  readonly without?: Rule | undefined;
-}
+/**
+ * What becomes of a request: it arrives and is answered; it is refused; it is lost on the way; it
+ * arrives and its answer does not, sooner or later; it is sent twice, and the first arrives later; or
+ * half of it arrives.
+ */
+export type Fate = "arrives" | "refused" | "lost" | "late" | "resent" | "cut";
 
 /** Whoever does something: an environment, a retirement or a scrape. */
 export interface Process {
+  /** Killed: it does nothing any more; what it sent may arrive all the same. */
   isDead: boolean;
+  /** Of its next requests, in order; all others arrive. */
+  readonly fates: Fate[];
 }
 
 export interface World {
-  readonly scheduler: Scheduler;
-  readonly random: Random;
-  readonly without: Rule | undefined;
-  readonly violations: readonly string[];
-  nowSeconds(): number;
-  /** Lets time pass, but no longer than the requests on their way may take. */
-  wait(seconds: number): void;
   /** A point where the rest of the world may go on, and where a dead process stays for ever. */
   turn(process: Process, label: string): Promise<void>;
-  /** The same while a request is on its way. @param onDeath when its process dies meanwhile. */
-  travel(process: Process, label: string, onDeath: () => void): Promise<void>;
-  /** Happens at a place within the margin, unless the rule of it is left out. */
-  later(place: object, happen: () => void): void;
-  /** What is due happens. */
-  happenLate(): void;
-  /** What is late at this place never happens. */
-  dropLate(place: object): void;
-  readonly complain: (violation: string) => void;
+  /** The same for what is no process. */
+  step(label: string): Promise<void>;
+  /** Something is under way, and ends when the scheduler says so, within this time. */
+  travel(label: string, withinMs: number): Promise<void>;
+  /** The same for a push that is late: within the margin, unless that rule is left out. */
+  dawdle(label: string): Promise<void>;
+  /** Lets time pass: what has to end meanwhile ends in time. */
+  pass(seconds: number): Promise<void>;
+  /** Time stops there once, so that what is due then happens at that time. */
+  stopAt(ms: number): void;
+  /** Until nothing goes on any more. */
+  settle(): Promise<void>;
 }
 
 export const WINDOWS: Windows = {
@@ -83,65 +47,59 @@ export const WINDOWS: Windows = {
   persistenceSeconds: 300,
   marginSeconds: 90,
 };
-/** No request takes longer to arrive. */
-const TIMEOUT_SECONDS = 10;
-const MAX_VIOLATIONS = 5;
+const START_MS = 1_700_000_000_000;
 
-/** Opens a world in which nothing has happened yet. */
-export function createWorld({ scheduler, seed, without }: WorldOptions): World {
-  const random = createRandom(seed);
-  const violations: string[] = [];
-  const travelling = new Set<{ readonly process: Process; readonly atSeconds: number }>();
-  let late: { place: object; dueSeconds: number; happen: () => void }[] = [];
-  let nowSeconds = 1_700_000_000;
-  /** How long a push may wait where it has arrived: what is left of the margin. */
-  const latestSeconds =
-    (WINDOWS.marginSeconds - TIMEOUT_SECONDS) * (without === "bounded lateness" ? 60 : 1);
+export const nowSeconds = (): number => Date.now() / 1_000;
 
-  const schedule = async (label: string) => {
-    await scheduler.schedule(Promise.resolve(), label);
-  };
-  const stopIfDead = async (process: Process) => {
-    if (process.isDead) await new Promise<never>(() => {});
+/** Never resolves: where a dead process stays. */
+export const forEver = (): Promise<never> => new Promise(() => {});
+
+/** Nothing happens for so long. */
+export const standStill = (ms: number): Promise<void> =>
+  new Promise((resolve) => void setTimeout(resolve, ms));
+
+/** Opens a world in which nothing has happened yet; its time is that of Vitest's fake timers. */
+export function createWorld(scheduler: Scheduler): World {
+  vi.clearAllTimers();
+  vi.setSystemTime(START_MS);
+  const limits = new Set<{ readonly atMs: number }>();
+  let stops: number[] = [];
+
+  const schedule = (label: string) => scheduler.schedule(Promise.resolve(), label);
+  const travel = async (label: string, withinMs: number) => {
+    const limit = { atMs: Date.now() + withinMs };
+    limits.add(limit);
+    await schedule(label);
+    limits.delete(limit);
   };
 
   return {
-    scheduler,
-    random,
-    without,
-    violations,
-    nowSeconds: () => nowSeconds,
-    wait(seconds) {
-      const limits = [...travelling]
-        .filter((sent) => !sent.process.isDead)
-        .map((sent) => sent.atSeconds + TIMEOUT_SECONDS - nowSeconds);
-      nowSeconds += Math.max(0, Math.min(seconds, ...limits));
-    },
+    travel,
+    step: schedule,
     async turn(process, label) {
       await schedule(label);
-      await stopIfDead(process);
+      if (process.isDead) await forEver();
     },
-    async travel(process, label, onDeath) {
-      const sent = { process, atSeconds: nowSeconds };
-      travelling.add(sent);
-      await schedule(label);
-      travelling.delete(sent);
-      if (process.isDead && nowSeconds - sent.atSeconds <= TIMEOUT_SECONDS) onDeath();
-      await stopIfDead(process);
+    dawdle(label) {
+      const withinMs = WINDOWS.marginSeconds * 1_000;
+      return isLeftOut("bounded lateness") ? standStill(40 * withinMs) : travel(label, withinMs);
     },
-    later(place, happen) {
-      late.push({ place, dueSeconds: nowSeconds + random.below(latestSeconds), happen });
+    async pass(seconds) {
+      const endMs = Date.now() + Math.round(seconds * 1_000);
+      for (;;) {
+        stops = stops.filter((ms) => ms > Date.now());
+        const next = Math.min(endMs, ...stops, ...[...limits].map(({ atMs }) => atMs));
+        vi.advanceTimersByTime(Math.max(0, next - Date.now()));
+        if (Date.now() >= endMs) return;
+        await schedule("time passes");
+      }
     },
-    happenLate() {
-      const due = late.filter(({ dueSeconds }) => dueSeconds <= nowSeconds);
-      late = late.filter(({ dueSeconds }) => dueSeconds > nowSeconds);
-      for (const { happen } of due) happen();
-    },
-    dropLate(place) {
-      late = late.filter((one) => one.place !== place);
-    },
-    complain(violation) {
-      if (violations.length < MAX_VIOLATIONS) violations.push(violation);
+    stopAt: (ms) => void stops.push(ms),
+    async settle() {
+      do {
+        await scheduler.waitIdle();
+        await nextImmediate();
+      } while (scheduler.count() > 0);
     },
   };
 }
