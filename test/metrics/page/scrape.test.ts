@@ -206,6 +206,12 @@ describe("a scrape that can't read everything serves nothing", () => {
 describe("a scrape that fails leaves nothing behind", () => {
   const unreadable = new ServiceError("READ_FAILED", "no answer");
 
+  /** It may have been given up before, on a busy machine. */
+  async function hangUntilGivenUp(signal: AbortSignal): Promise<never> {
+    if (!signal.aborted) await once(signal, "abort");
+    throw unreadable;
+  }
+
   /** One that is read and never answers; it hears when it is given up. */
   function hanging(): GroupSource & { readonly isGivenUp: () => boolean } {
     let given: AbortSignal | undefined;
@@ -213,9 +219,7 @@ describe("a scrape that fails leaves nothing behind", () => {
       isGivenUp: () => given?.aborted === true,
       readGroups(_job, { signal }) {
         given = signal;
-        return new Promise((_, reject) => {
-          signal.addEventListener("abort", () => reject(unreadable));
-        });
+        return hangUntilGivenUp(signal);
       },
     };
   }
@@ -279,10 +283,7 @@ describe("a scrape that fails leaves nothing behind", () => {
     "ends when its time is over, though the ledger hangs at %s",
     async (call) => {
       const hang = (...args: readonly unknown[]) =>
-        new Promise<never>((_, reject) => {
-          const { signal } = args.at(-1) as { signal: AbortSignal };
-          signal.addEventListener("abort", () => reject(unreadable));
-        });
+        hangUntilGivenUp((args.at(-1) as { signal: AbortSignal }).signal);
       const ledger = { ...createMemoryLedger(), [call]: hang };
       const scraped = scrapeOf({ a: sourceOf([a(1)]) }, { ledger, timeoutMs: 20 });
       await expect(scraped).rejects.toBe(unreadable);
