@@ -86,12 +86,13 @@ export function followInvocations(extension: LambdaExtension): AfterResponse {
   };
 
   const workOff = async () => {
-    if (due.length === 0) return;
-    await nextTurn();
-    await nextTurn();
-    const works = due;
-    due = [];
-    await Promise.allSettled(works.map((work) => work()));
+    while (due.length > 0) {
+      await nextTurn();
+      await nextTurn();
+      const works = due;
+      due = [];
+      await Promise.allSettled(works.map((work) => work()));
+    }
   };
 
   /** Waits for an event, which may be that of the next invocation: what ends meanwhile is worked off. */

@@ -91,6 +91,21 @@ describe("after a response", () => {
     expect(story.at(-1)).toBe("asked 2");
   });
 
+  it("work that falls due while other work is done comes before the next event", async () => {
+    const { story, afterResponse, invoke, end } = open();
+    const gate = Promise.withResolvers<void>();
+    invoke("r1");
+    afterResponse.begin("r1");
+    await end("r1", () => gate.promise);
+    await turns(5);
+    afterResponse.begin("r1");
+    await end("r1");
+    gate.resolve();
+    await turns(5);
+    const works = ["works for r1", "works for r1"];
+    expect(story).toEqual(["asked 1", ...works, "reads", "asked 2"]);
+  });
+
   it("without events any more, work is done before the return", async () => {
     const { story, afterResponse, fail, end } = open();
     afterResponse.begin("r1");
