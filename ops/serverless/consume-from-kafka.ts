@@ -18,6 +18,8 @@ export interface ConsumeFromKafkaOptions {
   readonly saslMechanism: string;
   /** Secret with `username` and `password`. */
   readonly secretArn: string;
+  /** Key that encrypts that secret; empty: Secrets Manager's own. */
+  readonly secretKeyArn: string;
   /** Secret with the `certificate` to trust, of one's own cluster. */
   readonly caSecretArn: string;
   /** Of one's own cluster, separated by commas; empty where brokers are reached over the internet. */
@@ -132,6 +134,7 @@ function policy(options: ConsumeFromKafkaOptions): Resource {
     ...[options.secretArn, options.caSecretArn]
       .filter((arn) => arn !== "")
       .map((arn) => allow("secretsmanager:GetSecretValue", arn)),
+    ...(options.secretKeyArn === "" ? [] : [allow("kms:Decrypt", options.secretKeyArn)]),
     ...(isInVpc(options) ? [allow(NETWORK_ACTIONS, "*")] : []),
     ...(options.from === "msk" ? clusterStatements(options) : []),
   ];

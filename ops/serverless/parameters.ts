@@ -59,6 +59,10 @@ const OfTheStack = v.object({
     "arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/ID",
   ),
   kafkaSecretArn: secret,
+  kafkaSecretKeyArn: matching(
+    /^(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+)?$/,
+    "the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID",
+  ),
   kafkaCaSecretArn: secret,
   kafkaSubnetIds: subnets,
   kafkaSecurityGroupIds: securityGroups,
@@ -100,12 +104,23 @@ function rulesOf(parameters: Parameters): Rule[] {
     ["vpcSecurityGroupIds", !inVpc || isSet("vpcSecurityGroupIds"), "groups, since vpc is true"],
     ["vpc", inVpc || !isSet("vpcSubnetIds"), "true, since vpcSubnetIds is set"],
     ["alarmTopicArn", !alarms || isSet("alarmTopicArn"), "a topic, since alarms is true"],
-    ["kafkaBrokers", !ownKafka || isSet("kafkaBrokers"), "host:port, since consumeFrom is kafka"],
+    // Of MSK, too: dead letters are produced there, and without them poison keeps its partition.
+    [
+      "kafkaBrokers",
+      !(ownKafka || msk) || isSet("kafkaBrokers"),
+      "host:port, since consumeFrom is set: dead letters are produced there",
+    ],
+    ["vpc", !msk || inVpc, "true, since MSK's brokers are reached from inside a network alone"],
     ["kafkaClusterArn", !msk || isSet("kafkaClusterArn"), "a cluster, since consumeFrom is msk"],
     [
       "kafkaSecretArn",
       !(ownKafka || msk) || mechanism === "" || isSet("kafkaSecretArn"),
       "the secret that Lambda reads Kafka with, since kafkaSaslMechanism is set",
+    ],
+    [
+      "kafkaSecretKeyArn",
+      !msk || mechanism === "" || isSet("kafkaSecretKeyArn"),
+      "the key of kafkaSecretArn, since MSK takes no secret without a key of one's own",
     ],
     [
       "kafkaSaslMechanism",

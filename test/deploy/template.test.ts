@@ -23,6 +23,7 @@ const SWITCHED = {
   logRetentionDays: "7",
   rateLimit: "5",
   consumeFrom: "msk",
+  kafkaBrokers: "b-1.trades.kafka.us-east-1.amazonaws.com:9092",
   kafkaClusterArn:
     "arn:aws:kafka:us-east-1:123456789012:cluster/trades/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f-1",
 };

@@ -8,6 +8,8 @@ import { packageService, type PackagedService } from "../support/packaged-servic
 const CLUSTER = "arn:aws:kafka:us-east-1:123456789012:cluster/trades/abcd-1234-5";
 const SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_trades-a1b2c3";
 
+const KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d";
+
 const NONE: ConsumeFromKafkaOptions = {
   from: "none",
   brokers: "",
@@ -16,6 +18,7 @@ const NONE: ConsumeFromKafkaOptions = {
   group: "k2-trades-prod",
   saslMechanism: "",
   secretArn: "",
+  secretKeyArn: "",
   caSecretArn: "",
   subnetIds: "",
   securityGroupIds: "",
@@ -106,9 +109,11 @@ describe("consuming from Kafka", () => {
 
   it("is allowed no more than it needs, of no more than its own", () => {
     expect(actionsOf(OWN)).toEqual(BUCKET);
-    expect(actionsOf({ ...MSK, saslMechanism: "SCRAM-SHA-512", secretArn: SECRET })).toEqual(
-      [...BUCKET, ...NETWORK, ...CLUSTER_READ, SECRET_READ].sort(),
+    const scram = { saslMechanism: "SCRAM-SHA-512", secretArn: SECRET, secretKeyArn: KEY };
+    expect(actionsOf({ ...MSK, ...scram })).toEqual(
+      [...BUCKET, ...NETWORK, ...CLUSTER_READ, SECRET_READ, "kms:Decrypt"].sort(),
     );
+    expect(allowed({ ...MSK, ...scram })).toContainEqual(["kms:Decrypt", JSON.stringify(KEY)]);
     expect(allowed(MSK).filter(([action]) => action.startsWith("kafka-cluster:"))).toEqual([
       ["kafka-cluster:Connect", JSON.stringify(CLUSTER)],
       ["kafka-cluster:DescribeClusterDynamicConfiguration", JSON.stringify(CLUSTER)],
@@ -132,7 +137,17 @@ describe.each<[from: string, params: Record<string, string>, source: string]>([
     { kafkaBrokers: "b1:9092", kafkaTradesTopic: "market.trades" },
     "SelfManagedEventSource",
   ],
-  ["msk", { kafkaClusterArn: CLUSTER }, "EventSourceArn"],
+  [
+    "msk",
+    {
+      kafkaClusterArn: CLUSTER,
+      kafkaBrokers: "b1:9096",
+      vpc: "true",
+      vpcSubnetIds: "subnet-1",
+      vpcSecurityGroupIds: "sg-1",
+    },
+    "EventSourceArn",
+  ],
 ])("the packaged template with consumeFrom=%s", (from, params, source) => {
   let service: PackagedService;
   beforeAll(() => {

@@ -18,6 +18,7 @@ const NAMES = Object.keys(DEFAULTS);
 const REFERENCE = "{{resolve:secretsmanager:k2-trades/prod:SecretString:x}}";
 const SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:k2-trades/kafka-AbCdEf";
 const CLUSTER_ARN = "arn:aws:kafka:us-east-1:123456789012:cluster/trades/abcd-1234-5";
+const KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d";
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 type Given = Readonly<Record<string, unknown>>;
@@ -25,7 +26,12 @@ const faultsOf = (given: Given) => parameterFaults({ ...DEFAULTS, ...given }, NA
 
 const VPC = { vpc: "true", vpcSubnetIds: "subnet-1,subnet-2", vpcSecurityGroupIds: "sg-1" };
 const OWN_KAFKA = { consumeFrom: "kafka", kafkaBrokers: "b1.internal:9092,b2.internal:9092" };
-const MSK = { consumeFrom: "msk", kafkaClusterArn: CLUSTER_ARN };
+const MSK = {
+  ...VPC,
+  consumeFrom: "msk",
+  kafkaClusterArn: CLUSTER_ARN,
+  kafkaBrokers: "b-1.trades.kafka.us-east-1.amazonaws.com:9096",
+};
 const SASL = {
   kafkaTls: "true",
   kafkaSaslMechanism: "SCRAM-SHA-512",
@@ -33,6 +39,7 @@ const SASL = {
   kafkaSaslPassword: REFERENCE,
   kafkaSecretArn: SECRET_ARN,
 };
+const MSK_SASL = { ...MSK, ...SASL, kafkaSecretKeyArn: KEY_ARN };
 
 describe("parameters pass", () => {
   it.each<Given>([
@@ -42,7 +49,7 @@ describe("parameters pass", () => {
     { ...OWN_KAFKA, kafkaSubnetIds: "subnet-1", kafkaSecurityGroupIds: "sg-1,sg-2" },
     { ...OWN_KAFKA, ...SASL },
     MSK,
-    { ...MSK, ...SASL },
+    MSK_SASL,
     { alarms: "true", alarmTopicArn: "arn:aws:sns:us-east-1:123456789012:alarms" },
     { metricsScrapeToken: REFERENCE, pushgatewayUrl: REFERENCE },
     { pushgatewayUrl: "http://one:9091,https://two.example.com/push" },
@@ -79,7 +86,11 @@ describe("a parameter is refused by its name, with what was expected", () => {
     [{ ...MSK, kafkaClusterArn: SECRET_ARN }, "kafkaClusterArn: expected arn:aws:kafka:"],
     [{ ...OWN_KAFKA, ...SASL, kafkaSecretArn: "" }, "kafkaSecretArn: expected the secret that"],
     [{ kafkaSecretArn: "k2-trades/kafka" }, "kafkaSecretArn: expected the ARN of a secret"],
-    [{ ...MSK, ...SASL, kafkaSaslMechanism: "PLAIN" }, "kafkaSaslMechanism: expected SCRAM-SHA-5"],
+    [{ ...MSK, kafkaBrokers: "" }, "kafkaBrokers: expected host:port, since consumeFrom is set"],
+    [{ ...MSK, vpc: "false", vpcSubnetIds: "" }, "vpc: expected true, since MSK's brokers"],
+    [{ ...MSK, ...SASL }, "kafkaSecretKeyArn: expected the key of kafkaSecretArn, since MSK"],
+    [{ kafkaSecretKeyArn: "alias/kafka" }, "kafkaSecretKeyArn: expected the ARN of a key"],
+    [{ ...MSK_SASL, kafkaSaslMechanism: "PLAIN" }, "kafkaSaslMechanism: expected SCRAM-SHA-512 or"],
     [{ ...SASL, kafkaSaslPassword: "" }, "kafkaSaslPassword: expected a password, since kafkaSasl"],
     [{ ...SASL, kafkaSaslMechanism: "PLAIN", kafkaTls: "false" }, 'kafkaTls: expected "true"'],
     [{ kafkaSubnetIds: "subnet-1" }, "kafkaSecurityGroupIds: expected groups, since kafkaSubnet"],

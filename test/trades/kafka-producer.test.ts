@@ -76,7 +76,7 @@ describe("without a broker that answers", () => {
   });
 });
 
-describe.each(kafkaKinds)("with $name", ({ use, start }) => {
+describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   const broker = use();
 
   /** A broker of its own, all of whose connections go through a proxy. */
@@ -197,105 +197,129 @@ describe.each(kafkaKinds)("with $name", ({ use, start }) => {
     expect(delivery).toMatchObject({ acknowledged: 0, failure: { reason: "unknown_topic" } });
   });
 
-  it("finds out within the time that its connections are dead, whether told or not", async () => {
-    const { proxied, proxy, topic, producer } = await startBehindProxy();
-    const send = () => producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS });
-    expect(await send()).toEqual({ acknowledged: 10 });
-    proxy.cut();
-    expect(await send()).toEqual({ acknowledged: 10 });
-    proxy.silence();
-    expect(await send()).toEqual({ acknowledged: 10 });
-    const ends = await proxied.endOffsets(topic);
-    expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(30);
-  }, 120_000);
+  it.runIf(isOwn)(
+    "finds out within the time that its connections are dead, whether told or not",
+    async () => {
+      const { proxied, proxy, topic, producer } = await startBehindProxy();
+      const send = () => producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS });
+      expect(await send()).toEqual({ acknowledged: 10 });
+      proxy.cut();
+      expect(await send()).toEqual({ acknowledged: 10 });
+      proxy.silence();
+      expect(await send()).toEqual({ acknowledged: 10 });
+      const ends = await proxied.endOffsets(topic);
+      expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(30);
+    },
+    120_000,
+  );
 
-  it("appends once what it sends again because the acknowledgement was lost", async () => {
-    const { proxied, proxy, topic, producer } = await startBehindProxy();
-    const keys = ["a", "b", "c", "d", "e"];
-    for (let round = 1; round <= 3; round += 1) {
-      void proxy.loseNext(PRODUCE);
-      const records = keys.map((key) => record(String(round), { key }));
-      expect(await producer.send(topic, records, { timeoutMs: TIMEOUT_MS })).toEqual({
-        acknowledged: keys.length,
+  it.runIf(isOwn)(
+    "appends once what it sends again because the acknowledgement was lost",
+    async () => {
+      const { proxied, proxy, topic, producer } = await startBehindProxy();
+      const keys = ["a", "b", "c", "d", "e"];
+      for (let round = 1; round <= 3; round += 1) {
+        void proxy.loseNext(PRODUCE);
+        const records = keys.map((key) => record(String(round), { key }));
+        expect(await producer.send(topic, records, { timeoutMs: TIMEOUT_MS })).toEqual({
+          acknowledged: keys.length,
+        });
+        expect(proxy.lost()).toBe(round);
+      }
+      const ends = await proxied.endOffsets(topic);
+      expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(3 * keys.length);
+    },
+    120_000,
+  );
+
+  it.runIf(isOwn)(
+    "sends what nobody answered in its time until the broker says what became of it",
+    async () => {
+      const { proxied, proxy, topic, producer } = await startBehindProxy();
+      const send = (timeoutMs: number) => producer.send(topic, recordsOf(10), { timeoutMs });
+      expect(await send(TIMEOUT_MS)).toEqual({ acknowledged: 10 });
+      // The broker has appended it, and dies before anyone hears of it.
+      const lost = proxy.loseNext(PRODUCE);
+      const sent = send(1_500);
+      await lost;
+      await proxied.kill();
+      const delivery = await sent;
+      expect(delivery).toMatchObject({
+        acknowledged: 0,
+        failure: { reason: "unanswered" },
+        unanswered: { count: 10 },
       });
-      expect(proxy.lost()).toBe(round);
-    }
-    const ends = await proxied.endOffsets(topic);
-    expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(3 * keys.length);
-  }, 120_000);
+      expect(await send(100)).toMatchObject({ acknowledged: 0, failure: { reason: "waiting" } });
+      await proxied.restart();
+      expect(await delivery.unanswered?.settled).toEqual({ acknowledged: 10, uncertain: 0 });
+      expect(await send(TIMEOUT_MS)).toEqual({ acknowledged: 10 });
+      const ends = await proxied.endOffsets(topic);
+      expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(30);
+    },
+    120_000,
+  );
 
-  it("sends what nobody answered in its time until the broker says what became of it", async () => {
-    const { proxied, proxy, topic, producer } = await startBehindProxy();
-    const send = (timeoutMs: number) => producer.send(topic, recordsOf(10), { timeoutMs });
-    expect(await send(TIMEOUT_MS)).toEqual({ acknowledged: 10 });
-    // The broker has appended it, and dies before anyone hears of it.
-    const lost = proxy.loseNext(PRODUCE);
-    const sent = send(1_500);
-    await lost;
-    await proxied.kill();
-    const delivery = await sent;
-    expect(delivery).toMatchObject({
-      acknowledged: 0,
-      failure: { reason: "unanswered" },
-      unanswered: { count: 10 },
-    });
-    expect(await send(100)).toMatchObject({ acknowledged: 0, failure: { reason: "waiting" } });
-    await proxied.restart();
-    expect(await delivery.unanswered?.settled).toEqual({ acknowledged: 10, uncertain: 0 });
-    expect(await send(TIMEOUT_MS)).toEqual({ acknowledged: 10 });
-    const ends = await proxied.endOffsets(topic);
-    expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(30);
-  }, 120_000);
+  it.runIf(isOwn)(
+    "lets nothing overtake what is unanswered",
+    async () => {
+      const { proxied, proxy, producer } = await startBehindProxy();
+      const topic = await proxied.createTopic({ partitions: 1 });
+      const send = (value: string, timeoutMs: number) =>
+        producer.send(topic, [record(value)], { timeoutMs });
+      await send("0", TIMEOUT_MS);
+      const lost = proxy.loseNext(PRODUCE);
+      const first = send("1", 1_500);
+      await lost;
+      await proxied.kill();
+      expect(await first).toMatchObject({ unanswered: { count: 1 } });
+      const later = [send("2", 100_000), send("3", 100_000)];
+      await proxied.restart();
+      expect(await Promise.all(later)).toEqual([{ acknowledged: 1 }, { acknowledged: 1 }]);
+      const read = await readTopic(proxied.addresses, { topic, count: 4 });
+      expect(read.map(({ value }) => value)).toEqual(["0", "1", "2", "3"]);
+    },
+    120_000,
+  );
 
-  it("lets nothing overtake what is unanswered", async () => {
-    const { proxied, proxy, producer } = await startBehindProxy();
-    const topic = await proxied.createTopic({ partitions: 1 });
-    const send = (value: string, timeoutMs: number) =>
-      producer.send(topic, [record(value)], { timeoutMs });
-    await send("0", TIMEOUT_MS);
-    const lost = proxy.loseNext(PRODUCE);
-    const first = send("1", 1_500);
-    await lost;
-    await proxied.kill();
-    expect(await first).toMatchObject({ unanswered: { count: 1 } });
-    const later = [send("2", 100_000), send("3", 100_000)];
-    await proxied.restart();
-    expect(await Promise.all(later)).toEqual([{ acknowledged: 1 }, { acknowledged: 1 }]);
-    const read = await readTopic(proxied.addresses, { topic, count: 4 });
-    expect(read.map(({ value }) => value)).toEqual(["0", "1", "2", "3"]);
-  }, 120_000);
+  it.runIf(isOwn)(
+    "says of what it leaves unanswered when it is closed that it never was",
+    async () => {
+      const { proxied, proxy, topic, producer } = await startBehindProxy();
+      const lost = proxy.loseNext(PRODUCE);
+      const sent = producer.send(topic, [record("1")], { timeoutMs: 1_500 });
+      await lost;
+      await proxied.kill();
+      const { unanswered } = await sent;
+      await producer.close();
+      expect(await unanswered?.settled).toEqual({ acknowledged: 0, uncertain: 1 });
+    },
+    120_000,
+  );
 
-  it("says of what it leaves unanswered when it is closed that it never was", async () => {
-    const { proxied, proxy, topic, producer } = await startBehindProxy();
-    const lost = proxy.loseNext(PRODUCE);
-    const sent = producer.send(topic, [record("1")], { timeoutMs: 1_500 });
-    await lost;
-    await proxied.kill();
-    const { unanswered } = await sent;
-    await producer.close();
-    expect(await unanswered?.settled).toEqual({ acknowledged: 0, uncertain: 1 });
-  }, 120_000);
-
-  it("goes on after the broker was killed and started again", async () => {
-    const topic = await broker().createTopic({ partitions: 3 });
-    const producer = open(broker().addresses);
-    expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
-      acknowledged: 10,
-    });
-    await broker().kill();
-    const startedAt = performance.now();
-    const down = await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS });
-    expect(down).toMatchObject({
-      acknowledged: 0,
-      failure: { reason: expect.stringMatching(/^un(reachable|answered)$/) },
-    });
-    expect(performance.now() - startedAt).toBeLessThan(3 * TIMEOUT_MS);
-    await broker().restart();
-    expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
-      acknowledged: 10,
-    });
-    const late = await down.unanswered?.settled;
-    expect(late?.uncertain ?? 0).toBe(0);
-    expect(await totalOf(topic)).toBe(20 + (late?.acknowledged ?? 0));
-  }, 120_000);
+  it.runIf(isOwn)(
+    "goes on after the broker was killed and started again",
+    async () => {
+      const topic = await broker().createTopic({ partitions: 3 });
+      const producer = open(broker().addresses);
+      expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
+        acknowledged: 10,
+      });
+      await broker().kill();
+      const startedAt = performance.now();
+      const down = await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS });
+      expect(down).toMatchObject({
+        acknowledged: 0,
+        failure: { reason: expect.stringMatching(/^un(reachable|answered)$/) },
+      });
+      expect(performance.now() - startedAt).toBeLessThan(3 * TIMEOUT_MS);
+      await broker().restart();
+      expect(await producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS })).toEqual({
+        acknowledged: 10,
+      });
+      const late = await down.unanswered?.settled;
+      expect(late?.uncertain ?? 0).toBe(0);
+      expect(await totalOf(topic)).toBe(20 + (late?.acknowledged ?? 0));
+    },
+    120_000,
+  );
 });

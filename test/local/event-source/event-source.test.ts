@@ -19,7 +19,7 @@ const record = (value: string, key: string | null = "BTCUSDT"): TopicRecord => (
 const range = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => String(from + i));
 
-describe.each(kafkaKinds)("an event source of $name", ({ use }) => {
+describe.each(kafkaKinds)("an event source of $name", ({ use, isOwn }) => {
   const broker = use();
 
   const kafka = () => ({ clientId: "tests", brokers: broker().addresses.split(",") });
@@ -201,23 +201,27 @@ describe.each(kafkaKinds)("an event source of $name", ({ use }) => {
     expect(new Set([...first.values, ...second.values]).size).toBe(sent);
   }, 60_000);
 
-  it("misses nothing when the broker is killed and comes back", async () => {
-    const topic = await broker().createTopic({ partitions: 2 });
-    const { values } = listen(topic);
-    await produce(
-      topic,
-      range(50).map((value) => record(value, value)),
-    );
-    await until(() => values.length > 0);
-    await broker().kill();
-    await broker().restart();
-    await produce(
-      topic,
-      range(50, 50).map((value) => record(value, value)),
-    );
-    await untilCommitted(topic, await broker().endOffsets(topic));
-    expect([...new Set(values)].toSorted(byNumber)).toEqual(range(100));
-  }, 120_000);
+  it.runIf(isOwn)(
+    "misses nothing when the broker is killed and comes back",
+    async () => {
+      const topic = await broker().createTopic({ partitions: 2 });
+      const { values } = listen(topic);
+      await produce(
+        topic,
+        range(50).map((value) => record(value, value)),
+      );
+      await until(() => values.length > 0);
+      await broker().kill();
+      await broker().restart();
+      await produce(
+        topic,
+        range(50, 50).map((value) => record(value, value)),
+      );
+      await untilCommitted(topic, await broker().endOffsets(topic));
+      expect([...new Set(values)].toSorted(byNumber)).toEqual(range(100));
+    },
+    120_000,
+  );
 
   it("ends at once when there is nothing to read, and when there is nobody to read from", async () => {
     const topic = await broker().createTopic();

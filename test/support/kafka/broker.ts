@@ -58,14 +58,20 @@ export function needsKafka({ isOwn = false }: { readonly isOwn?: boolean } = {})
   });
 }
 
+/** Whether KAFKA_BROKERS names a broker to run the tests against. */
+export const isKafkaGiven = GIVEN !== "";
+
 /** Says why tests can't have a broker; undefined if they can. */
 export function whyNoKafka(isOwn = false): string | undefined {
   return GIVEN !== "" && !isOwn ? undefined : whyNoBroker();
 }
 
-/** The broker that KAFKA_BROKERS names, else one of its own; the caller closes it. */
+/**
+ * The broker that KAFKA_BROKERS names, else one of its own; the caller closes it, and with it the topics
+ * that were made on one that was given.
+ */
 export async function openKafka(): Promise<KafkaBroker> {
-  return GIVEN === "" ? startKafka() : clientsOf(GIVEN);
+  return isKafkaGiven ? clientsOf(GIVEN) : startKafka();
 }
 
 /** Starts a broker with no data. */
@@ -82,7 +88,6 @@ export async function startKafka(options: BrokerOptions = {}): Promise<OwnKafkaB
       await clients.ready();
     },
     close: async () => {
-      await clients.close();
       await broker.kill();
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
@@ -106,6 +111,7 @@ export function clientsOf(addresses: string): KafkaBroker & { ready(): Promise<v
     const metadata = await admin.metadata({ topics: [topic], forceUpdate: true });
     return Array.from({ length: metadata.topics.get(topic)?.partitionsCount ?? 0 }, (_, i) => i);
   };
+  const created: string[] = [];
   return {
     addresses,
     createTopic: ({ name = "trades", partitions = 3, configs = {} } = {}) =>
@@ -116,6 +122,7 @@ export function clientsOf(addresses: string): KafkaBroker & { ready(): Promise<v
           partitions,
           configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
         });
+        created.push(topic);
         return topic;
       }),
     endOffsets: (topic) =>
@@ -137,7 +144,9 @@ export function clientsOf(addresses: string): KafkaBroker & { ready(): Promise<v
         return inOrder(partitions, ({ committedOffset }) => committedOffset);
       }),
     ready: () => untilReady(open, READY_TIMEOUT_MS),
-    close: () => Promise.resolve(),
+    close: async () => {
+      if (created.length > 0) await withAdmin((admin) => admin.deleteTopics({ topics: created }));
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 /**
- * Brokers for tests that hold for any: the embedded one, which is always there, and Apache Kafka.
+ * Brokers for tests that hold for any: the embedded one, which is always there, Apache Kafka, and any
+ * that KAFKA_BROKERS names.
  */
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,11 +9,21 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { freePort, LOOPBACK } from "../../../local/ports.ts";
 import { type EmbeddedKafka, startEmbeddedKafka } from "../../../local/kafka/server.ts";
-import { clientsOf, needsKafka, type OwnKafkaBroker, startKafka, whyNoKafka } from "./broker.ts";
+import {
+  clientsOf,
+  isKafkaGiven,
+  needsKafka,
+  openKafka,
+  type OwnKafkaBroker,
+  startKafka,
+  whyNoKafka,
+} from "./broker.ts";
 
 export interface KafkaKind {
   /** For test names. */
   readonly name: string;
+  /** Whether tests may start others, kill them and restart them. */
+  readonly isOwn: boolean;
   /**
    * Call it first in a suite: starts one with no data before its tests, and ends it after them. Where
    * this kind is not to be had, the tests are skipped.
@@ -27,10 +38,23 @@ export interface KindOptions {
   readonly advertisedPort?: number;
 }
 
+const given: KafkaKind = {
+  name: "KAFKA_BROKERS",
+  isOwn: false,
+  use: () => useBroker(openGiven),
+  start: openGiven,
+};
+
 /** Every kind there is to test against. */
 export const kafkaKinds: readonly KafkaKind[] = [
-  { name: "the embedded broker", use: () => useBroker(startEmbedded), start: startEmbedded },
-  { name: "Apache Kafka", use: useApache, start: startApache },
+  {
+    name: "the embedded broker",
+    isOwn: true,
+    use: () => useBroker(startEmbedded),
+    start: startEmbedded,
+  },
+  { name: "Apache Kafka", isOwn: true, use: useApache, start: startApache },
+  ...(isKafkaGiven ? [given] : []),
 ];
 
 const START_TIMEOUT_MS = 120_000;
@@ -50,6 +74,11 @@ function useBroker(start: () => Promise<OwnKafkaBroker>, isThere = true): () => 
     if (broker === undefined) throw new Error("no test has run yet");
     return broker;
   };
+}
+
+async function openGiven(): Promise<OwnKafkaBroker> {
+  const refuse = () => Promise.reject(new Error("a broker that was given is not killed"));
+  return { ...(await openKafka()), kill: refuse, restart: refuse };
 }
 
 function startApache({ advertisedPort }: KindOptions = {}): Promise<OwnKafkaBroker> {

@@ -13,11 +13,27 @@ export interface ReadRecord {
   readonly offset: number;
 }
 
+export interface ReadOptions {
+  readonly topic: string;
+  readonly count: number;
+}
+
+/** A new broker knows its groups only some time after it takes connections. */
+const READY_TIMEOUT_MS = 60_000;
+
 /** The first `count` records of a topic, each partition's in order. @param addresses of the brokers. */
-export async function readTopic(
-  addresses: string,
-  { topic, count }: { readonly topic: string; readonly count: number },
-): Promise<ReadRecord[]> {
+export async function readTopic(addresses: string, options: ReadOptions): Promise<ReadRecord[]> {
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await readOnce(addresses, options);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+  }
+}
+
+async function readOnce(addresses: string, { topic, count }: ReadOptions): Promise<ReadRecord[]> {
   const records: ReadRecord[] = [];
   if (count === 0) return records;
   const consumer = new Consumer({
