@@ -3,9 +3,10 @@
  * that the functions need.
  */
 
-import { Admin } from "@platformatic/kafka";
+import { Admin, MultipleErrors } from "@platformatic/kafka";
 import type { Config } from "../lib/config/service-config.ts";
 import { connectionOf, type KafkaOptions } from "../lib/trades/kafka-connection.ts";
+import { reasonOf } from "../lib/trades/kafka-failure.ts";
 import { describeError } from "./describe-error.ts";
 import { startEmbeddedKafka } from "./kafka/server.ts";
 import { LOOPBACK } from "./ports.ts";
@@ -63,12 +64,35 @@ async function ensureTopics(
   connection: KafkaOptions,
   topics: readonly { readonly name: string; readonly partitions: number }[],
 ): Promise<void> {
-  const admin = new Admin({ ...connectionOf(connection), retries: RETRIES, retryDelay: RETRY_MS });
+  const refused = Promise.withResolvers<never>();
+  const admin = new Admin({
+    ...connectionOf(connection),
+    retries: RETRIES,
+    retryDelay: (_client, _operation, _tries, _retries, failure) => {
+      // What is wrong today is wrong tomorrow; the client would try it dozens of times.
+      if (reasonOf(failure) === "unauthorized") refused.reject(failure);
+      return RETRY_MS;
+    },
+  });
   try {
-    const known = await admin.listTopics();
-    for (const { name, partitions } of topics.filter((topic) => !known.includes(topic.name)))
-      await admin.createTopics({ topics: [name], partitions });
+    await Promise.race([createMissing(admin, topics), refused.promise]);
   } finally {
     await admin.close();
   }
+}
+
+async function createMissing(
+  admin: Admin,
+  topics: readonly { readonly name: string; readonly partitions: number }[],
+): Promise<void> {
+  const known = await admin.listTopics();
+  for (const { name, partitions } of topics.filter((topic) => !known.includes(topic.name)))
+    await admin.createTopics({ topics: [name], partitions }).catch((error: unknown) => {
+      // By another, or so lately that the list lacked it.
+      if (!isMadeAlready(error)) throw error;
+    });
+}
+
+function isMadeAlready(error: unknown): boolean {
+  return error instanceof MultipleErrors && !!error.findBy("apiId", "TOPIC_ALREADY_EXISTS");
 }
