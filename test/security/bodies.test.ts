@@ -56,7 +56,9 @@ const bodies = fc.oneof(
   deep,
   trades.map((trade) => JSON.stringify(trade)),
   fc.array(fc.oneof(trades, values), { maxLength: 5 }).map((list) => JSON.stringify(list)),
-  fc.integer({ min: 400, max: 600 }).map((n) => JSON.stringify(Array(n).fill(TRADE))),
+  fc
+    .integer({ min: 400, max: 600 })
+    .map((n) => JSON.stringify(Array.from({ length: n }, () => TRADE))),
 );
 const types = fc.constantFrom(
   "application/json",
