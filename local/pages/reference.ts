@@ -87,7 +87,7 @@ export function renderReference(api: ApiDocument): string {
 <header><h1>${escape(info.title)} ${escape(info.version)}</h1>
 <nav aria-label="Pages"><a href="/dashboard">Dashboard</a> <a href="/openapi.json">openapi.json</a></nav></header>
 <main>
-<p>${prose(info.description)}</p>
+${paragraphs(info.description)}
 <nav aria-label="Routes"><ul class="contents">${contents.join("")}</ul></nav>
 ${routes.map(({ method, path, operation }) => renderOperation(api, method, path, operation)).join("\n")}
 <section aria-labelledby="schemas"><h2 id="schemas">Schemas</h2>
@@ -197,13 +197,20 @@ function idOf(method: string, path: string): string {
   return `${method}-${path.replaceAll(/[^\w]+/g, "-").replaceAll(/^-|-$/g, "") || "index"}`;
 }
 
-/** Text with its `code` marked. */
+/** Text with its `code` and **strong** parts marked. */
 function prose(text = ""): string {
-  return escape(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+  return escape(text)
+    .replaceAll(/`([^`]+)`/g, "<code>$1</code>")
+    .replaceAll(/\*\*([^*]+)\*\*/g, "<strong>$1</strong>");
 }
 
 function code(text: string): string {
   return `<code>${escape(text)}</code>`;
+}
+
+function paragraphs(text = ""): string {
+  const parts = text.split(/\n{2,}/).map((part) => `<p>${prose(part)}</p>`);
+  return parts.join("\n");
 }
 
 function escape(text: string): string {

@@ -1,4 +1,4 @@
-/** One chart: lines over the last minutes, with a legend that follows the pointer. */
+/** One chart: lines over the last minutes, with a legend of what is now, or under the pointer. */
 
 import uPlot from "uplot";
 import type { Line } from "./history.ts";
@@ -55,6 +55,7 @@ export function openChart(container: HTMLElement, options: ChartOptions): Chart 
         plot = new uPlot(plotOptions(options, lines, canvas.clientWidth), data, canvas);
         drawn = look;
       } else plot.setData(data);
+      if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idx: times.length - 1 });
     },
   };
 }
@@ -83,7 +84,7 @@ function plotOptions(
     height: HEIGHT,
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, Number.MIN_VALUE)] } },
     axes: [
-      { ...axis, space: 70 },
+      { ...axis, space: 90, values: (_plot, times) => times.map((time) => clock(time)) },
       { ...axis, size: 60, values: (_plot, values) => values.map((value) => format(value)) },
     ],
     series: [
@@ -98,6 +99,11 @@ function plotOptions(
       })),
     ],
   };
+}
+
+/** `20:29:32`, as the legend has it. */
+function clock(seconds: number): string {
+  return uPlot.fmtDate("{HH}:{mm}:{ss}")(new Date(seconds * 1_000));
 }
 
 function colour(name: string): string {

@@ -186,6 +186,9 @@ describe.skipIf(isBrowserMissing)("the dashboard", { timeout: TIMEOUT_MS }, () =
 describe.skipIf(isBrowserMissing)("the API reference", { timeout: TIMEOUT_MS }, () => {
   it("has every operation and schema of openapi.json, and no dead link", async () => {
     const { page, faults } = await open("/reference");
+    const text = await page.locator("body").innerText();
+    expect(text).toContain("Errors are problem details");
+    expect(text).not.toContain("**");
     const { paths, components } = JSON.parse(API) as {
       paths: Record<string, object>;
       components: { schemas: object };
