@@ -84,7 +84,7 @@ function plotOptions(
     height: HEIGHT,
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, Number.MIN_VALUE)] } },
     axes: [
-      { ...axis, space: 90, values: (_plot, times) => times.map((time) => clock(time)) },
+      { ...axis, space: 90, size: 34, values: (_plot, times) => times.map((time) => clock(time)) },
       { ...axis, size: 60, values: (_plot, values) => values.map((value) => format(value)) },
     ],
     series: [
