@@ -86,8 +86,9 @@ describe("sending to the configured topics", () => {
     const topic = await own.createTopic({ partitions: 1 });
     const [metrics, later] = [openMetrics(), openMetrics()];
     const toTopics = openTradeTopics(loadConfig({ KAFKA_BROKERS: `${LOOPBACK}:${port}` }));
+    await toTopics(openMetrics()).send(topic, [record("a")], TIMEOUT);
     const lost = proxy.loseNext(PRODUCE);
-    const sent = toTopics(metrics).send(topic, [record("a"), record("a")], { timeoutMs: 1_000 });
+    const sent = toTopics(metrics).send(topic, [record("a"), record("a")], { timeoutMs: 5_000 });
     void lost.then(() => own.kill());
     await expect(sent).rejects.toMatchObject({ code: "UNAVAILABLE" });
     const unanswered = `kafka_messages_unanswered_total{topic="${topic}"}`;
@@ -100,7 +101,7 @@ describe("sending to the configured topics", () => {
       [produced]: 2,
       [`kafka_messages_settled_total{topic="${topic}"}`]: 2,
     });
-    expect(await own.endOffsets(topic)).toEqual([3]);
+    expect(await own.endOffsets(topic)).toEqual([4]);
   }, 120_000);
 
   it("says so where no broker is configured", async () => {
