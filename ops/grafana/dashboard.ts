@@ -215,6 +215,18 @@ const ROWS = {
     ),
     lines(
       {
+        title: "Records in doubt",
+        unit: "short",
+        description:
+          "Published, and no broker has said yet whether it has them; they are sent until one does.",
+      },
+      [
+        `sum by (topic) (kafka_messages_unanswered_total{${CHOSEN}}) - sum by (topic) (kafka_messages_settled_total{${CHOSEN}})`,
+        "{{topic}}",
+      ],
+    ),
+    lines(
+      {
         title: "Failures and dead letters",
         unit: "cps",
         description: "Operations that failed, and records put aside since they are no trades.",
@@ -316,6 +328,14 @@ const ROWS = {
     ),
     lines(
       {
+        title: "Size of the page",
+        unit: "decbytes",
+        description: "What it takes of the 6 MB that Lambda can answer.",
+      },
+      ['max by (service) (metrics_page_bytes{service=~"$service"})', "{{service}}"],
+    ),
+    lines(
+      {
         title: "Never counted, or counted late",
         unit: "short",
         description: "Samples refused or uncertain, in an hour. Flat at 0 when all is well.",
@@ -338,6 +358,15 @@ const ROWS = {
       ['sum(metrics_page_torn_groups{service=~"$service"})', "torn"],
       ['sum(metrics_page_duplicate_groups{service=~"$service"})', "read twice"],
       ['sum(metrics_page_conflicting_families{service=~"$service"})', "families in conflict"],
+    ),
+    lines(
+      {
+        title: "Retirements",
+        unit: "short",
+        description:
+          "Runs in five minutes, by outcome: one a minute, complete unless a Pushgateway can't be read.",
+      },
+      [`sum by (outcome) (increase(metrics_retirements_total{${CHOSEN}}[5m]))`, "{{outcome}}"],
     ),
     lines(
       {

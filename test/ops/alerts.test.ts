@@ -60,6 +60,7 @@ const HEALTHY = {
   torn: ["metrics_page_torn_groups", "", "0+0xN"],
   duplicates: ["metrics_page_duplicate_groups", "", "0+0xN"],
   conflicts: ["metrics_page_conflicting_families", "", "0+0xN"],
+  pageBytes: ["metrics_page_bytes", "", "90000+0xN"],
   ledger: ["metrics_page_ledger_series", "", "1200+0xN"],
   ledgerVersion: ["metrics_page_ledger_version", "", "0+1xN"],
 } as const;
@@ -120,6 +121,7 @@ const CASES: readonly [state: string, changes: State, fires: readonly string[]][
   ["pushes were never answered", { uncertain: "0+1xN" }, ["SamplesUncertain"]],
   ["samples are refused", { refused: "0+1xN" }, ["SamplesRefused"]],
   ["a Pushgateway's clock was set", { clockSteps: "0x90 1x40" }, ["PushgatewayClockSet"]],
+  ["the page takes 5 MB", { pageBytes: "5000000+0xN" }, ["PageLarge"]],
   ["the ledger holds 30,000 series", { ledger: "30000+0xN" }, ["LedgerLarge"]],
 ];
 

@@ -34,7 +34,6 @@ describe("the dashboard", () => {
       .filter((name) => !asked.includes(name));
     expect(missing).toEqual([
       "kafka_batch_size",
-      "metrics_retirements_total",
       "metrics_ghost_groups_total",
       "metrics_clock_steps_total",
       "metrics_retirement_duration_seconds",
