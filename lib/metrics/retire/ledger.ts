@@ -77,14 +77,14 @@ export const DEFAULT_WINDOWS: Windows = {
 /** The clock's resolution (`Date` has whole seconds) must be small beside the window. */
 const LEAST_RETIRE_AFTER_SECONDS = 10;
 
-/** What is wrong with the times, if anything: a live environment must never be folded. */
+/** What is expected of the times instead, if anything: a live environment must never be folded. */
 export function refuseWindows(windows: Windows): string | undefined {
   const { retireAfterSeconds, leaseSeconds, resendSeconds } = windows;
   const { persistenceSeconds, marginSeconds } = windows;
   const least = leaseSeconds + resendSeconds + persistenceSeconds + marginSeconds;
   if (retireAfterSeconds > least && retireAfterSeconds >= LEAST_RETIRE_AFTER_SECONDS)
     return undefined;
-  return `expected at least ${LEAST_RETIRE_AFTER_SECONDS} s and more than ${least} s (lease + resend + persistence + margin), not ${retireAfterSeconds} s`;
+  return `at least ${LEAST_RETIRE_AFTER_SECONDS} s and more than ${least} s (lease + resend + persistence + margin), not ${retireAfterSeconds} s`;
 }
 
 /** When a group was last pushed; one whose pushes were all refused, when that was. */
