@@ -1,4 +1,4 @@
-import { GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openDynamoDb } from "../lib/dynamodb-client.ts";
 import { startTestDynamoDB, type TestDynamoDB } from "./support/dynamodb.ts";
@@ -58,5 +58,17 @@ describe("the DynamoDB client", () => {
     );
     expect(proxy.requests.length - from).toBe(3);
     await get();
+  });
+
+  it("makes no log lines, for which the SDK copies all that it sends", () => {
+    const stepsOf = (client: DynamoDBClient) => client.middlewareStack.identify().join("\n");
+    const options = { region: "us-east-1" };
+    const [bare, ours] = [
+      new DynamoDBClient(options),
+      openDynamoDb({ ...options, endpoint: undefined }),
+    ];
+    expect(stepsOf(bare)).toMatch(/logger/i);
+    expect(stepsOf(ours)).not.toMatch(/logger/i);
+    for (const client of [bare, ours]) client.destroy();
   });
 });

@@ -102,7 +102,7 @@ describe("sending to the configured topics", () => {
       [`kafka_messages_settled_total{topic="${topic}"}`]: 2,
     });
     expect(await own.endOffsets(topic)).toEqual([4]);
-  }, 120_000);
+  }, 300_000);
 
   it("says so where no broker is configured", async () => {
     const metrics = openMetrics();

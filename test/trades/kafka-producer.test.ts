@@ -212,7 +212,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
       const ends = await proxied.endOffsets(topic);
       expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(30);
     },
-    120_000,
+    300_000,
   );
 
   it.runIf(isOwn)(
@@ -231,7 +231,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
       const ends = await proxied.endOffsets(topic);
       expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(3 * keys.length);
     },
-    120_000,
+    300_000,
   );
 
   it.runIf(isOwn)(
@@ -258,7 +258,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
       const ends = await proxied.endOffsets(topic);
       expect(ends.reduce((sum, offset) => sum + offset, 0)).toBe(30);
     },
-    120_000,
+    300_000,
   );
 
   it.runIf(isOwn)(
@@ -280,7 +280,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
       const read = await readTopic(proxied.addresses, { topic, count: 4 });
       expect(read.map(({ value }) => value)).toEqual(["0", "1", "2", "3"]);
     },
-    120_000,
+    300_000,
   );
 
   it.runIf(isOwn)(
@@ -298,7 +298,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
       await producer.close();
       expect(await unanswered?.settled).toEqual({ acknowledged: 0, uncertain: 1 });
     },
-    120_000,
+    300_000,
   );
 
   it.runIf(isOwn)(
@@ -325,6 +325,6 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
       expect(late?.uncertain ?? 0).toBe(0);
       expect(await totalOf(topic)).toBe(20 + (late?.acknowledged ?? 0));
     },
-    120_000,
+    300_000,
   );
 });
