@@ -192,16 +192,11 @@ const ROWS = {
       {
         title: "Records waiting",
         unit: "short",
-        description:
-          "What the consumer group has still to deal with, as the brokers know it; and what was sent and not answered yet.",
+        description: "What the consumer group has still to deal with, as the brokers know it.",
       },
       [
         `sum by (topic, partition) (kafka_consumer_lag_records{${CHOSEN}})`,
         "{{topic}} {{partition}}",
-      ],
-      [
-        `sum by (topic) (kafka_messages_unanswered_total{${CHOSEN}} - kafka_messages_settled_total{${CHOSEN}})`,
-        "in doubt, of {{topic}}",
       ],
     ),
     lines(
