@@ -73,6 +73,12 @@ function brokenRules(env: Variables): BrokenRule<keyof Variables>[] {
       variable: "PUSHGATEWAY_TOKEN",
       expected: "a token or a user name and password, not both",
     });
+  if (env.PUSHGATEWAY_URL.length > 1 && env.PUSHGATEWAY_URL.some(hasCredentials))
+    broken.push({
+      variable: "PUSHGATEWAY_URL",
+      expected:
+        "no credentials in a list of several: the ledger names each without, and has to reach one that has left the list; PUSHGATEWAY_USERNAME and PUSHGATEWAY_PASSWORD are for all",
+    });
   return broken;
 }
 
@@ -96,17 +102,21 @@ function windowsOf(env: Variables): Windows {
 function hasUser(env: Variables): boolean {
   const { PUSHGATEWAY_USERNAME: username, PUSHGATEWAY_PASSWORD: password } = env;
   if (username !== undefined || password !== undefined) return true;
-  return env.PUSHGATEWAY_URL.some((url) => {
-    const inUrl = URL.parse(url);
-    return inUrl !== null && inUrl.username + inUrl.password !== "";
-  });
+  return env.PUSHGATEWAY_URL.some(hasCredentials);
+}
+
+function hasCredentials(url: string): boolean {
+  const inUrl = URL.parse(url);
+  return inUrl !== null && inUrl.username + inUrl.password !== "";
 }
 
 function isDecodable(text: string): boolean {
   const url = URL.parse(text);
   try {
-    decodeURIComponent(`${url?.username}${url?.password}`);
-    return true;
+    // Each by itself: half a character at the end of one is not mended by the other.
+    return [url?.username, url?.password].every(
+      (part = "") => decodeURIComponent(part) !== undefined,
+    );
   } catch {
     return false;
   }

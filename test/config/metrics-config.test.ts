@@ -52,6 +52,7 @@ describe("the configuration of metrics", () => {
     ["PUSHGATEWAY_URL", ","],
     ["PUSHGATEWAY_URL", "http://one/?a=b"],
     ["PUSHGATEWAY_URL", "http://%ff@one"],
+    ["PUSHGATEWAY_URL", "http://%E2%82:%AC@one"],
     ["PUSHGATEWAY_TOKEN", "two words"],
     ["METRICS_DISABLED", "yes"],
     ["METRICS_PUSH_TIMEOUT_MS", "1e3"],
@@ -69,6 +70,13 @@ describe("the configuration of metrics", () => {
     { PUSHGATEWAY_TOKEN: "t", PUSHGATEWAY_URL: "http://one,http://u:p@two" },
   ])("refuses a token beside a user: %j", (variables) => {
     expect(faultOf(variables)).toMatch(/^PUSHGATEWAY_TOKEN: expected a token or a user/);
+  });
+
+  it("refuses credentials in a list of several, which the ledger could not keep", () => {
+    expect(faultOf({ PUSHGATEWAY_URL: "http://u:p@one,http://two" })).toMatch(
+      /^PUSHGATEWAY_URL: expected no credentials in a list of several/,
+    );
+    expect(faultOf({ PUSHGATEWAY_URL: "http://u:p@one" })).toBeUndefined();
   });
 
   it("takes nothing that a push client refuses", () => {

@@ -18,7 +18,7 @@ export interface AfterResponse {
 
 /** So often it is looked whether an invocation came that is not measured. */
 const LOOK_MS = 100;
-/** An invocation that is not measured by then will not be. */
+/** An invocation that is not measured by then will not be; nor one with half its time over. */
 const GRACE_MS = 1_000;
 
 /** One extension a process: Lambda knows it by its name. */
@@ -53,9 +53,9 @@ export function followInvocations(extension: LambdaExtension): AfterResponse {
       const readEvent = extension.askForNext();
       await untilEndOrQuiet();
       await workOff();
-      const { requestId } = await workUntil(readEvent());
+      const event = await workUntil(readEvent());
       // It tells of the invocation that has just ended, or of one that was not seen yet.
-      await untilEndOrForeign(requestId);
+      await untilEndOrForeign(event);
       await workOff();
     }
   };
@@ -80,8 +80,10 @@ export function followInvocations(extension: LambdaExtension): AfterResponse {
     }
   };
 
-  const untilEndOrForeign = async (requestId: string) => {
-    if (requestId !== lastEnded && !running.has(requestId)) await nextEnd(GRACE_MS);
+  /** Its own time bounds what is waited: Lambda ends the process of one that runs over it. */
+  const untilEndOrForeign = async ({ requestId, deadlineMs }: InvokeEvent) => {
+    const graceMs = Math.min(GRACE_MS, (deadlineMs - Date.now()) / 2);
+    if (requestId !== lastEnded && !running.has(requestId)) await nextEnd(graceMs);
     while (running.has(requestId)) await nextEnd();
   };
 

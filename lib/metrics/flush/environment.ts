@@ -170,14 +170,15 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
   };
 
   const mergesAtEnd: (() => void)[] = [];
-  const mergeAll = () => {
+  const mergeRecorded = () => {
     for (const mergeOpen of mergesAtEnd) mergeOpen();
-    mergeOwn();
+    merge(afterwards);
   };
   const close = async (timeoutMs: number) => {
     try {
       isClosed = true;
-      mergeAll();
+      mergeRecorded();
+      merge(own);
       return await pusher.push({ timeoutMs: Math.min(timeoutMs, pushTimeoutMs), isClosing: true });
     } catch (error) {
       log.error("the last flush failed", { error, component });
@@ -186,7 +187,9 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
   };
   const endNow = (): readonly PushRequest[] => {
     try {
-      if (!isClosed) mergeAll();
+      mergeRecorded();
+      // What a last push says of itself is no reason for another.
+      if (!isClosed) merge(own);
       const pushes = pusher.lastPushes();
       return pushes.map(({ target, method, key, body }) => target.toRequest(method, key, body));
     } catch (error) {
@@ -258,7 +261,8 @@ function listZeros(
 ): { name: string; labels: LabelSet }[] {
   const given = Object.entries(beside).map(([name, zeros]) => ({ name, zeros }));
   return [...definitions, ...given].flatMap(({ name, zeros = [] }) =>
-    zeros.map((labels) => ({ name, labels })),
+    // One that is no list is one label set that can't be.
+    (Array.isArray(zeros) ? zeros : [undefined]).map((labels: LabelSet) => ({ name, labels })),
   );
 }
 

@@ -20,6 +20,8 @@ export interface LambdaExtension {
 export interface InvokeEvent {
   /** The handler's `context.awsRequestId`. */
   readonly requestId: string;
+  /** When the invocation's time is over, in milliseconds since the epoch. */
+  readonly deadlineMs: number;
 }
 
 const NAME = "prometheus-metrics";

@@ -4,6 +4,7 @@
  */
 
 import type { Environment } from "./environment.ts";
+import type { PushRequest } from "../push/push-target.ts";
 import { sendNow } from "./send-now.ts";
 
 /** The environments of this process, and how long each may take. */
@@ -42,6 +43,16 @@ function sayLastWords(): void {
   const words = [...flushedAtExit.keys()].map((environment) => environment.endNow());
   const requests = words.flatMap((own) => own.requests);
   if (requests.length === 0) return;
-  const statuses = sendNow(requests, Math.max(...flushedAtExit.values()));
+  const statuses = sendWhatCanBeSent(requests, Math.max(...flushedAtExit.values()));
   for (const own of words) own.answered(statuses.splice(0, own.requests.length));
+}
+
+/** An error thrown in Node.js's `exit` event would end the process in another way than it had chosen. */
+function sendWhatCanBeSent(requests: readonly PushRequest[], timeoutMs: number): number[] {
+  try {
+    return sendNow(requests, timeoutMs);
+  } catch {
+    // No thread or no memory is left: none was answered.
+    return requests.map(() => 0);
+  }
 }

@@ -81,9 +81,12 @@ export function createDefinitions({ metrics = [], maxLabelSets }: DefinitionsOpt
     return family;
   };
 
-  const own = new Set(metrics.map(({ name }) => name));
+  const objects = metrics.filter((metric) => typeof metric === "object" && metric !== null);
+  const own = new Set(objects.map(({ name }) => name));
   const common = COMMON_METRICS.filter(({ name }) => !own.has(name));
-  const refused = [...common, ...metrics].map(register).filter(isRefusal);
+  const refused = [...common, ...objects].map(register).filter(isRefusal);
+  if (objects.length < metrics.length)
+    refused.push(refusal("invalid_definition", "metrics", "expected a definition, an object"));
 
   return {
     refused,
@@ -113,7 +116,7 @@ export function createDefinitions({ metrics = [], maxLabelSets }: DefinitionsOpt
       if (family === undefined) {
         return refusal("invalid_name", name, "zeros: expected a metric that is known at the start");
       }
-      const wrong = refuseLabels(family.definition, labels);
+      const wrong = refuseShape(name, labels) ?? refuseLabels(family.definition, labels);
       if (wrong !== undefined) return wrong;
       const key = labelKey(family.definition, labels);
       return family.admitted.get(key) ?? admitNew(family, key, labels);

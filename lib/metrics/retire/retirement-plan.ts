@@ -183,6 +183,8 @@ async function planReadable(
     if (wasAlive !== undefined) {
       duplicates += 1;
       if (wasAlive) oldestLiveSeconds = Math.min(oldestLiveSeconds, pushedAtSeconds);
+      // Known for folded here too: the other may not be asked, or its tombstone be gone, next time.
+      else dead[instance] = pushedAtSeconds;
       continue;
     }
     const isGhost = !isLive(group, state, base);

@@ -24,8 +24,8 @@ function open() {
     story,
     afterResponse,
     /** An event comes, as it does when an invocation begins. */
-    invoke: (requestId: string) => {
-      eventOf(sent).resolve({ requestId });
+    invoke: (requestId: string, leftMs = 60_000) => {
+      eventOf(sent).resolve({ requestId, deadlineMs: Date.now() + leftMs });
       sent += 1;
     },
     fail: () => eventOf(sent).reject(new Error("no event")),
@@ -127,6 +127,16 @@ describe("an invocation that never reaches a measured handler", () => {
     await vi.advanceTimersByTimeAsync(150);
     expect(story).toEqual(["asked 1", "reads"]);
     await vi.advanceTimersByTimeAsync(1_000);
+    expect(story).toEqual(["asked 1", "reads", "asked 2"]);
+  });
+
+  it("is let go when half of its time is over, if that is sooner", async () => {
+    useFakeTimers();
+    const { story, invoke } = open();
+    invoke("warm up", 600);
+    await vi.advanceTimersByTimeAsync(150);
+    expect(story).toEqual(["asked 1", "reads"]);
+    await vi.advanceTimersByTimeAsync(300);
     expect(story).toEqual(["asked 1", "reads", "asked 2"]);
   });
 

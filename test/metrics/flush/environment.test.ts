@@ -231,6 +231,16 @@ describe("the end of an environment", () => {
     expect([scripted.sum("orders_total"), gate.waiting.length]).toEqual([11, 0]);
   });
 
+  it("has last words of an invocation too that ran on after it was closed", async () => {
+    const { environment } = open();
+    expect(await environment.close(300)).toBe(true);
+    const underWay = environment.startInvocation();
+    underWay.increment("orders_total", 10);
+    environment.beforeEnd(() => environment.merge(underWay));
+    const [request] = environment.endNow().requests;
+    expect(sampleLines(Buffer.from(request?.body ?? "").toString()).get("orders_total")).toBe("10");
+  });
+
   it("takes no longer than it is told, and leaves what did not arrive for the last words", async () => {
     const target = createScriptedTarget();
     const silent: PushTarget = { ...target, put: () => new Promise(() => {}) };
@@ -389,6 +399,16 @@ describe("a sample that can't be recorded", () => {
         1,
       ]);
     }
+  });
+
+  it.each<[string, unknown]>([
+    ["a label set that is none", [null]],
+    ["one label set without its list", { endpoint: "/", code: "NOT_FOUND" }],
+    ["text", "NOT_FOUND"],
+  ])("may be %s to start at 0: refused, and no reason not to start", async (_, zeros) => {
+    const { target, environment } = open({ zeros: { api_errors_total: zeros as never } });
+    await environment.flush();
+    expect(target.sum('metrics_client_errors_total{reason="invalid_label"}')).toBe(1);
   });
 
   it("throws in strict mode, for tests", () => {

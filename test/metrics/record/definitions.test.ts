@@ -137,6 +137,12 @@ describe("definitions given at the start", () => {
     const definitions = open([mine, { ...mine, ...over }]);
     expect(definitions.refused.map((refused) => refused.reason)).toEqual([reason]);
   });
+
+  it.each([null, undefined, "depth", 1])("are refused that are no definition: %o", (given) => {
+    const definitions = open([given as never, mine]);
+    expect(definitions.refused.map((refused) => refused.reason)).toEqual(["invalid_definition"]);
+    expect(definitions.all()).toContainEqual(mine);
+  });
 });
 
 describe("a label set", () => {

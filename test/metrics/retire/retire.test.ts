@@ -519,6 +519,22 @@ describe("retire", () => {
     expect(await world.count()).toBe(7);
   });
 
+  it("counts a group once whose copy from a backup can't be read until its tombstone is gone", async () => {
+    const world = createWorld(["a", "b"]);
+    await world.retire();
+    for (const url of ["http://a", "http://b"]) world.push(1, 7, { url, isClosed: true });
+    world.undeletable.add("http://b");
+    expect(await world.retire()).toMatchObject({ folded: 1, duplicates: 1 });
+    world.unreadable.add("http://b");
+    for (let run = 0; run < 6; run += 1) {
+      world.wait(WINDOW);
+      await world.retire();
+    }
+    world.unreadable.delete("http://b");
+    expect(await world.count()).toBe(7);
+    expect(await world.retire()).toMatchObject({ folded: 0, ghosts: 1 });
+  });
+
   describe("one Pushgateway under two URLs", () => {
     it("has its groups folded once, and its horizon past none that is alive", async () => {
       const world = createWorld();
