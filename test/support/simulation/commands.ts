@@ -19,7 +19,7 @@ interface Weighted {
   readonly arbitrary: fc.Arbitrary<Command>;
 }
 
-const MAX_COMMANDS = 60;
+const MAX_COMMANDS = 50;
 const MAX_RETIREMENTS = 2;
 /** Chooses among whatever is there when the command runs. */
 const at = fc.nat(999);
@@ -66,6 +66,11 @@ function always(kind: Kind): Weighted[] {
       world.pass(seconds),
     );
 
+  const scrapeIfFree = (system: System, { at, fates }: { at: number; fates: readonly Fate[] }) => {
+    const service = serviceOf(system, at);
+    if (service.scraping < scrapers) void system.scrape(service, fates);
+  };
+
   return [
     command(30, "invoke", { at, recorded, times, fates }, (system, values) => {
       // Lambda starts an environment when it finds none that is free.
@@ -103,10 +108,11 @@ function always(kind: Kind): Weighted[] {
       const retirement = pick(running, at);
       if (retirement !== undefined) retirement.isDead = true;
     }),
-    command(8, "scrape", { at, fates }, (system, { at, fates }) => {
-      const service = serviceOf(system, at);
-      if (service.scraping < scrapers) void system.scrape(service, fates);
-    }),
+    command(8, "scrape", { at, fates }, scrapeIfFree),
+    // It stands still with what it has read.
+    command(2, "scrapeSlowly", { at }, (system, { at }) =>
+      scrapeIfFree(system, { at, fates: ["late"] }),
+    ),
   ];
 }
 

@@ -39,8 +39,8 @@ export interface PageOptions extends RunOptions {
 
 /** Longest time that a call takes. */
 const CALL_MS = 5_000;
-/** How long a run may stand still with the groups it has read. */
-const STANDSTILL_MS = 2_400_000;
+/** How long a run may stand still with the groups it has read: a bit more than a window. */
+const STANDSTILL_MS = 2_100_000;
 const common = { timeoutMs: CALL_MS, windows: WINDOWS };
 
 /** Retires once; may die anywhere. */
