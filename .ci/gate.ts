@@ -1,7 +1,7 @@
 /**
- * `node .ci/gate.ts OUTCOMES`: judges a run of all tests. On a machine that is busy with other work a
- * test may fail that is sound, so each file that failed runs once more, alone; what passes only then
- * is listed, for somebody to mend it.
+ * `node .ci/gate.ts OUTCOMES STATUS`: judges a run of all tests that ended with this exit status. On a
+ * machine that is busy with other work a test may fail that is sound, so each file that failed runs
+ * once more, alone; what passes only then is listed, for somebody to mend it.
  */
 
 import { spawnSync } from "node:child_process";
@@ -12,11 +12,11 @@ import { OUTCOMES_VARIABLE, type Outcomes } from "./outcomes.ts";
 /** When more files than these failed, it was not the machine. */
 const MAX_AGAIN = 12;
 
-const [path = ""] = process.argv.slice(2);
+const [path = "", status = "unknown"] = process.argv.slice(2);
 const first = read(path);
 const files = failedFiles(first);
 const again = files.length > MAX_AGAIN ? [] : files.map((file) => runAlone(file));
-const { lines, isPassed } = judge(first, again);
+const { lines, isPassed } = judge(first, again, Number(status));
 process.stdout.write(`\n${lines.join("\n")}\n`);
 process.exitCode = isPassed ? 0 : 1;
 

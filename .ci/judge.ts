@@ -21,8 +21,10 @@ export function failedFiles({ files }: Outcomes): string[] {
 /**
  * What failed again fails, and so does what was skipped: it is a test that nobody runs.
  * @param again the second runs; of a file that has none, the first counts.
+ * @param status the exit status of the first run. One that is not 0 though nothing failed in it is a
+ *   fault that no outcome tells of, as is one that is no number.
  */
-export function judge(first: Outcomes, again: readonly Outcomes[]): Verdict {
+export function judge(first: Outcomes, again: readonly Outcomes[], status: number): Verdict {
   const second = new Map(again.flatMap(({ files }) => files).map((file) => [file.path, file]));
   const strayErrors = [first, ...again].flatMap((run) => run.strayErrors);
   const final = first.files.map((file) => second.get(file.path) ?? file);
@@ -30,6 +32,9 @@ export function judge(first: Outcomes, again: readonly Outcomes[]): Verdict {
     ...final.flatMap((file) => faultsOf(file)),
     ...first.files.flatMap((file) => missingIn(second.get(file.path), file)),
     ...strayErrors.map((message) => `error outside of a test: ${message}`),
+    ...(status !== 0 && isSound(first)
+      ? [`npm test ended with ${status}, and no test failed`]
+      : []),
   ];
   const passed = final.flatMap(({ tests }) => tests).filter((test) => test.state === "passed");
   const recovered = first.files.flatMap((file) => recoveredIn(second.get(file.path), file));
@@ -37,6 +42,10 @@ export function judge(first: Outcomes, again: readonly Outcomes[]): Verdict {
     lines: [...recovered, ...faults, `${passed.length} passed, ${faults.length} failed`],
     isPassed: faults.length === 0 && passed.length > 0,
   };
+}
+
+function isSound({ files, strayErrors }: Outcomes): boolean {
+  return files.every(({ isPassed }) => isPassed) && strayErrors.length === 0;
 }
 
 function faultsOf({ path, isPassed, tests }: FileOutcome): string[] {

@@ -76,10 +76,19 @@ describe("the verdict over a run of all tests", () => {
     ],
     ["a run without tests is none", run(), [], ["0 passed, 0 failed"]],
   ])("%s", (_fact, first, again, lines) => {
-    const verdict = judge(first, again);
+    const hasFailed = failedFiles(first).length > 0 || first.strayErrors.length > 0;
+    const verdict = judge(first, again, hasFailed ? 1 : 0);
     expect(verdict.lines).toEqual(lines);
     const isPassed = lines.at(-1)?.endsWith(" 0 failed") === true && first.files.length > 0;
     expect(verdict.isPassed).toBe(isPassed);
+  });
+
+  it("fails where npm test failed and no test did, and says so", () => {
+    expect(judge(run(sound), [], 137)).toEqual({
+      lines: ["npm test ended with 137, and no test failed", "2 passed, 1 failed"],
+      isPassed: false,
+    });
+    expect(judge(run(sound), [], Number("x")).isPassed).toBe(false);
   });
 
   it("gives a second run to files that failed, and to no other", () => {
