@@ -27,6 +27,7 @@ const MAX_ATTEMPTS = 5;
 /**
  * Tells the ledger where the Pushgateway is now.
  * @throws {ServiceError} `READ_FAILED` when the ledger can't be read or written.
+ * @throws {Error} when `MAX_ATTEMPTS` writes in turn were lost to other writers.
  */
 export async function followPushgateway(options: FollowOptions): Promise<void> {
   const { ledger, database, url, notePath } = options;

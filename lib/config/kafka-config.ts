@@ -50,8 +50,6 @@ export const kafkaConfig = v.pipe(
   })),
 );
 
-export type KafkaConfig = v.InferOutput<typeof kafkaConfig>;
-
 /** Of variables that only make sense together, the one that is missing or in the way is named. */
 function brokenRules(env: Variables): BrokenRule<keyof Variables>[] {
   const mechanism = env.KAFKA_SASL_MECHANISM;

@@ -55,8 +55,6 @@ export const metricsConfig = v.pipe(
   })),
 );
 
-export type MetricsConfig = v.InferOutput<typeof metricsConfig>;
-
 /** Whatever the times are, no live environment may ever be folded; and one way in is enough. */
 function brokenRules(env: Variables): BrokenRule<keyof Variables>[] {
   const broken: BrokenRule<keyof Variables>[] = [];

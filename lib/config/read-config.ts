@@ -1,6 +1,6 @@
 /**
- * Reads parts of the configuration from environment variables: each user names the parts it needs,
- * and nobody is refused for a variable that is not theirs.
+ * Reads parts of the configuration from environment variables. Who reads names the parts, and a bad
+ * variable of any other is no fault of theirs. Each function of the API reads all of the service's.
  */
 
 import * as v from "valibot";
