@@ -18,7 +18,7 @@ export interface Prometheus {
 /** The program, if this machine has it. */
 export const PROMETHEUS = findProgram(["prometheus"], process.env["PATH"]);
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 /** Longer than any run. */
 const EVERYTHING = "1d";
 

@@ -51,7 +51,7 @@ it("scrapes the page with its token, keeps the page's labels, and knows the rule
       expect(await ask(`query?query=${encodeURIComponent(query)}`)).toMatchObject({
         result: [{ value: [expect.any(Number), "7"] }],
       }),
-    { timeout: 30_000, interval: 200 },
+    { timeout: 90_000, interval: 200 },
   );
   expect(new Set(asked)).toEqual(new Set(["/metrics Bearer open-sesame"]));
   const { groups } = (await ask("rules")) as { groups: { name: string }[] };
