@@ -14,7 +14,7 @@ describe("an internal extension", () => {
       await startExtension(() => fileAppears("flushed"));
       export const handler = async () => "done";
     `);
-    await using lambda = createFunction({ ...bundle, timeoutMs: 10_000 });
+    await using lambda = createFunction({ ...bundle, timeoutMs: 60_000 });
     const first = await lambda.invoke({});
     expect(first.payload).toBe('"done"');
     expect(first.environment.status).toBe("busy");
@@ -48,9 +48,8 @@ describe("an internal extension", () => {
       requestId: result.requestId,
       invokedFunctionArn: lambda.arn,
     });
-    expect(Math.abs(Number(event["deadlineMs"]) - Number(event["contextDeadlineMs"]))).toBeLessThan(
-      50,
-    );
+    const apart = Number(event["deadlineMs"]) - Number(event["contextDeadlineMs"]);
+    expect(Math.abs(apart)).toBeLessThan(1_000);
   });
 
   it("keeps init from ending until it asks for its first event", async () => {
@@ -124,7 +123,7 @@ describe("a registration", () => {
         if (id !== undefined) void nextEvent(id);
       `),
     );
-    await using lambda = createFunction({ ...bundle, timeoutMs: 1_000 });
+    await using lambda = createFunction({ ...bundle, timeoutMs: 20_000 });
     expect(JSON.parse((await lambda.invoke({})).payload)).toEqual([expected, LATE]);
   });
 

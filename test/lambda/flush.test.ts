@@ -21,7 +21,7 @@ afterEach(async () => {
   await pushgateway.close();
 });
 
-const POLL = { timeout: 10_000, interval: 20 };
+const POLL = { timeout: 30_000, interval: 20 };
 
 const COUNTING = `async (event, context, metrics) => {
   metrics.increment("orders", event.amount ?? 1);
@@ -217,7 +217,7 @@ describe("on Lambda, metrics leave after the response", () => {
       metrics.increment("orders");
       if (event.hangs) await new Promise((resolve) => setTimeout(resolve, 60_000));
     }`;
-    await using fn = await startFunction(hanging, {}, { timeoutMs: 1_500 });
+    await using fn = await startFunction(hanging, {}, { timeoutMs: 6_000 });
     await (
       await fn.lambda.invoke({})
     ).finished;
@@ -321,7 +321,7 @@ describe("on Lambda, metrics leave after the response", () => {
       expect((await result.finished).outcome).toBe("completed");
     }
     await proxy.acceptConnections();
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + POLL.timeout;
     let sent = 6;
     while ((await total("orders_total")) !== sent && Date.now() < deadline) {
       await (
@@ -333,8 +333,8 @@ describe("on Lambda, metrics leave after the response", () => {
   });
 
   it("never ends a function's time by a Pushgateway that hangs", async () => {
-    await using fn = await startFunction(COUNTING, { pushTimeoutMs: 30_000 }, { timeoutMs: 1_000 });
-    proxy.inject({ type: "delay-before", delayMs: 5_000 });
+    await using fn = await startFunction(COUNTING, { pushTimeoutMs: 30_000 }, { timeoutMs: 4_000 });
+    proxy.inject({ type: "delay-before", delayMs: 8_000 });
     const result = await fn.lambda.invoke({});
     expect(result.payload).toBe('"done"');
     expect((await result.finished).outcome).toBe("completed");
@@ -365,7 +365,7 @@ describe("on Lambda, metrics leave after the response", () => {
       await using fn = await startFunction(COUNTING, { pushTimeoutMs }, { timeoutMs: 60_000 });
       proxy.inject({ type: "delay-after", delayMs: 300 });
       const frozen = await fn.lambda.invoke({});
-      await expect.poll(() => proxy.requests.length, { interval: 5 }).toBe(1);
+      await expect.poll(() => proxy.requests.length, { ...POLL, interval: 5 }).toBe(1);
       frozen.environment.freeze();
       await meanwhile();
       await delay(pushTimeoutMs);
@@ -408,7 +408,7 @@ describe("on Lambda Managed Instances, a timer flushes", () => {
       { multiConcurrent: { maxConcurrency: 8, workerCount: 2 }, maxEnvironments: 1 },
     );
     await Promise.all(Array.from({ length: 60 }, () => fn.lambda.invoke({})));
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + POLL.timeout;
     while ((await total("orders_total")) !== 60 && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -57,7 +57,7 @@ it("starts another environment beyond the maximum concurrency", async () => {
 
 it("gives up an invocation at its deadline, and the process and the others live on", async () => {
   using bundle = writeBundle(HELD);
-  await using lambda = createFunction({ ...bundle, multiConcurrent: MODE, timeoutMs: 1_000 });
+  await using lambda = createFunction({ ...bundle, multiConcurrent: MODE, timeoutMs: 4_000 });
   await lambda.provision(1);
   const [environment] = lambda.environments;
   const late = await lambda.invoke("never");

@@ -15,8 +15,9 @@ export interface MeasuredFunctionOptions {
   readonly pushgatewayUrl: string;
   readonly strategy?: "everyInvocation" | "adaptive({ intervalMs: 60_000 })";
   readonly isMultiConcurrent?: boolean;
-  readonly pushTimeoutMs?: number;
   /** Default 10,000: no machine is so slow. */
+  readonly pushTimeoutMs?: number;
+  /** Default 10,000. */
   readonly exitTimeoutMs?: number;
   /** Default 10,000. */
   readonly shutdownTimeoutMs?: number;
@@ -39,7 +40,7 @@ export async function bundleMeasured(
   const {
     strategy = "everyInvocation",
     isMultiConcurrent = false,
-    pushTimeoutMs = 1_000,
+    pushTimeoutMs = 10_000,
     exitTimeoutMs = 10_000,
     shutdownTimeoutMs = 10_000,
     wrap = "measured",

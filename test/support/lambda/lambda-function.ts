@@ -23,7 +23,7 @@ export interface FunctionOptions {
   readonly name?: string;
   /** 128 to 10,240; sizes the heap as Lambda does, and limits nothing else. Default 512. */
   readonly memoryMb?: number;
-  /** 1 to 900,000, from the event to the end of the last extension. Default 3,000. */
+  /** 1 to 900,000, from the event to the end of the last extension. Default 20,000, for machines that are busy. */
   readonly timeoutMs?: number;
   /** Limit of the first init; default 10,000, as on Lambda. */
   readonly initTimeoutMs?: number;
@@ -166,7 +166,7 @@ export class LambdaFunction implements AsyncDisposable {
   }
 
   #create(initializationType: InitializationType): ExecutionEnvironment {
-    const { timeoutMs = 3_000, initTimeoutMs = 10_000, shutdownGraceMs = 500 } = this.#options;
+    const { timeoutMs = 20_000, initTimeoutMs = 10_000, shutdownGraceMs = 500 } = this.#options;
     const { multiConcurrent, isFrozenWhenIdle = true } = this.#options;
     const id = String(++this.#startedCount);
     const logStream = `${new Date().toISOString().slice(0, 10)}/[$LATEST]${randomUUID()}`;
