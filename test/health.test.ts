@@ -31,7 +31,7 @@ describe("checkHealth", () => {
     ["unavailable", bad, bad],
   ])("is %s by what is vital and what is not", async (status, vital, other) => {
     const probes = [probe("dynamodb", vital, true), probe("kafka", other)];
-    const health = await checkHealth(probes, { timeoutMs: 1_000, log: silent });
+    const health = await checkHealth(probes, { timeoutMs: 30_000, log: silent });
     expect(health.status).toBe(status);
     expect(health.checks.map(({ name }) => name)).toEqual(["dynamodb", "kafka"]);
   });
@@ -41,13 +41,13 @@ describe("checkHealth", () => {
     const { checks } = await checkHealth(probes, { timeoutMs: 40, log: silent });
     expect(checks.map(({ status }) => status)).toEqual(["failed", "failed", "ok"]);
     expect(checks[0]?.latency_ms).toBeGreaterThanOrEqual(39);
-    expect(checks[2]?.latency_ms).toBeLessThan(40);
+    expect(checks[2]?.latency_ms).toBeLessThan(checks[0]?.latency_ms ?? 0);
   });
 
   it("keeps the cause to the log", async () => {
     const lines: string[] = [];
     const log = createLog({ write: (line) => lines.push(line) });
-    const health = await checkHealth([probe("kafka", bad)], { timeoutMs: 1_000, log });
+    const health = await checkHealth([probe("kafka", bad)], { timeoutMs: 30_000, log });
     expect(JSON.stringify(health)).not.toContain("secret-host");
     expect(lines.join("")).toContain("secret-host");
   });
@@ -55,12 +55,12 @@ describe("checkHealth", () => {
 
 describe("reachTcp", () => {
   it("reaches a port that listens", async () => {
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(30_000);
     await expect(reachTcp(`127.0.0.1:${await listen()}`, signal)).resolves.toBeUndefined();
   });
 
   it.each(["127.0.0.1:1", "[::1]:1"])("rejects for %s, where nothing listens", async (address) => {
-    await expect(reachTcp(address, AbortSignal.timeout(5_000))).rejects.toThrow(/connect/);
+    await expect(reachTcp(address, AbortSignal.timeout(30_000))).rejects.toThrow(/connect/);
   });
 
   it("gives up when told to", async () => {

@@ -10,7 +10,7 @@ import type { OwnKafkaBroker } from "./support/kafka/broker.ts";
 import { startEmbedded } from "./support/kafka/kinds.ts";
 import { PRODUCE, startLossyProxy } from "./support/kafka/lossy-proxy.ts";
 
-const TIMEOUT = { timeoutMs: 10_000 };
+const TIMEOUT = { timeoutMs: 30_000 };
 
 let broker: OwnKafkaBroker;
 

@@ -48,7 +48,7 @@ describe("ports", () => {
     );
     const signal = AbortSignal.abort(new Error("it died"));
     await expect(untilAnswering(port, { timeoutMs: 5_000, signal })).rejects.toThrow("it died");
-    const waiting = untilAnswering(port, { timeoutMs: 5_000 });
+    const waiting = untilAnswering(port, { timeoutMs: 30_000 });
     await listen("127.0.0.1", port);
     await expect(waiting).resolves.toBeUndefined();
   });

@@ -19,7 +19,7 @@ function start(script: string, options: Partial<ChildOptions> = {}): Child {
 
 /** The process id the child prints in its first line. */
 async function pidOf(child: Child): Promise<number> {
-  await vi.waitUntil(() => child.lastLines().length > 0, { timeout: 10_000 });
+  await vi.waitUntil(() => child.lastLines().length > 0, { timeout: 30_000 });
   return Number(child.lastLines()[0]);
 }
 
@@ -52,10 +52,10 @@ describe("a child process", () => {
        const { spawn } = require("node:child_process");
        console.log(spawn("sleep", ["1000"]).pid);`,
     );
-    await vi.waitUntil(() => child.lastLines().length > 1, { timeout: 10_000 });
+    await vi.waitUntil(() => child.lastLines().length > 1, { timeout: 30_000 });
     const [own = 0, grandchild = 0] = child.lastLines().map(Number);
     await child.end(200);
-    await vi.waitUntil(() => !isAlive(own) && !isAlive(grandchild), { timeout: 5_000 });
+    await vi.waitUntil(() => !isAlive(own) && !isAlive(grandchild), { timeout: 30_000 });
     expect(isAlive(grandchild)).toBe(false);
   });
 
@@ -106,7 +106,7 @@ describe("a child process", () => {
     const pid = Number(line.toString());
     expect(isAlive(pid)).toBe(true);
     parent.kill("SIGKILL");
-    await vi.waitUntil(() => !isAlive(pid), { timeout: 5_000 });
+    await vi.waitUntil(() => !isAlive(pid), { timeout: 30_000 });
     expect(isAlive(pid)).toBe(false);
   });
 });

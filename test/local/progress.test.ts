@@ -59,7 +59,7 @@ describe("progress", () => {
       stream: terminal,
     });
     progress.update(500, 10);
-    await vi.waitUntil(() => text().includes("50 %, 10 trades"), { timeout: 5_000 });
+    await vi.waitUntil(() => text().includes("50 %, 10 trades"), { timeout: 30_000 });
     progress.stop();
     progress.stop();
     expect(text()).toContain("day.csv [");

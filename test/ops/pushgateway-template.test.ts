@@ -117,7 +117,7 @@ async function runCommand({ folder, conditions = [] }: CommandOptions) {
     await exit;
   };
   onTestFinished(end);
-  await untilAnswering(port, { timeoutMs: 10_000 });
+  await untilAnswering(port, { timeoutMs: 50_000 });
   return { url: `http://${LOOPBACK}:${port}`, end };
 }
 

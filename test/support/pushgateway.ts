@@ -38,7 +38,7 @@ export interface PushgatewayKind {
   readonly start: (options?: TestPushgatewayOptions) => Promise<TestPushgateway>;
 }
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 /** A free port may be taken by someone else before the program has it. */
 const MAX_STARTS = 3;
 

@@ -53,7 +53,7 @@ describe("the embedded broker", () => {
     const topic = await broker.createTopic();
     const producer = openKafkaProducer({ clientId: "tests", brokers: [broker.addresses] });
     onTestFinished(() => producer.close());
-    expect(await producer.send(topic, [record], { timeoutMs: 10_000 })).toEqual({
+    expect(await producer.send(topic, [record], { timeoutMs: 30_000 })).toEqual({
       acknowledged: 1,
     });
   });

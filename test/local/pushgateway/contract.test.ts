@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { LabelSet } from "../../../lib/metrics/family.ts";
 import { groupPath } from "../../../lib/metrics/push/grouping-key.ts";
 import {
@@ -547,7 +547,7 @@ b{instance="",job="k"} 3
       const head = "PUT /metrics/job/j HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n";
       await new Promise<void>((written) => void socket.write(head + part, () => written()));
       socket[cut]();
-      if (isApplied) await vi.waitUntil(async () => (await readApi(gateway)).length === 1);
+      if (isApplied) await expect.poll(() => readApi(gateway)).toHaveLength(1);
       else await send(gateway, put("/job/later", "")); // By then it would be there.
       const jobs = (await readApi(gateway)).map(({ labels }) => labels["job"]);
       expect(jobs).toEqual([isApplied ? "j" : "later"]);
@@ -578,7 +578,7 @@ b{instance="",job="k"} 3
       statuses.push((await send(own, push)).status);
     }
     expect(statuses).toEqual([202, 400, 202, 202]);
-    await vi.waitUntil(async () => (await readApi(own)).length === 2);
+    await expect.poll(() => readApi(own)).toHaveLength(2);
     expect(await pushTimes(own)).toEqual({ j: "pushed", l: "refused" });
     expect(await send(own, { method: "GET", path: "/metrics" })).toMatchObject({ status: 500 });
   });

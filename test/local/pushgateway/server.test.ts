@@ -54,7 +54,7 @@ it("saves its groups soon after a push, not only at its end", async () => {
   const persistencePath = join(tempFolder(), "groups.json");
   const { url } = await start({ persistencePath });
   await push(url, "x 1\n");
-  await vi.waitUntil(() => existsSync(persistencePath), { timeout: 5_000 });
+  await vi.waitUntil(() => existsSync(persistencePath), { timeout: 30_000 });
   expect(readFileSync(persistencePath, "utf8")).toContain('"name":"x"');
 });
 

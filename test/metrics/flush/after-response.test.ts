@@ -110,7 +110,7 @@ describe("after a response", () => {
     const { story, afterResponse, fail, end } = open();
     afterResponse.begin("r1");
     await end("r1");
-    await vi.waitFor(() => expect(story).toEqual(["asked 1", "works for r1", "reads"]));
+    await expect.poll(() => story).toEqual(["asked 1", "works for r1", "reads"]);
     fail();
     await turns(1);
     afterResponse.begin("r2");

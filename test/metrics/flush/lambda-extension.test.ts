@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { registerExtension } from "../../../lib/metrics/flush/lambda-extension.ts";
 
 const IDENTIFIER = { "lambda-extension-identifier": "7f3c" };
@@ -57,7 +57,7 @@ describe("registering an extension", () => {
     );
     const extension = await registerExtension(api.address);
     const readEvent = extension?.askForNext();
-    await vi.waitFor(() => expect(api.requests).toHaveLength(2));
+    await expect.poll(() => api.requests).toHaveLength(2);
     await expect(readEvent?.()).rejects.toThrow("extension event: status 500, expected 200");
   });
 

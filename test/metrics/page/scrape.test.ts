@@ -52,7 +52,7 @@ function scrapeOf(
     urls: Object.keys(sources),
     open: (url) => sources[url] ?? sourceOf(new Error(`${url} was not to be read`)),
     windows: DEFAULT_WINDOWS,
-    timeoutMs: 1_000,
+    timeoutMs: 30_000,
     ...options,
   });
 }

@@ -217,8 +217,8 @@ describe("a push that nobody answered", () => {
       const timer = setInterval(() => response.write("x"), 10);
       response.on("close", () => clearInterval(timer));
     });
-    const outcome = unanswered(pushTo(url, "status 200, then no answer within 100 ms"));
-    expect(await open({ url, timeoutMs: 100 }).put(KEY, BODY)).toEqual(outcome);
+    const outcome = unanswered(pushTo(url, "status 200, then no answer within 2000 ms"));
+    expect(await open({ url, timeoutMs: 2_000 }).put(KEY, BODY)).toEqual(outcome);
   });
 
   it.each([
@@ -302,7 +302,7 @@ describe("a push that can't have arrived is refused", () => {
     const slow: Fault = { type: "delay-before", delayMs: 60_000 };
     proxy.inject(...Array.from({ length: 16 }, () => slow));
     for (let i = 0; i < 16; i += 1) void pushgateway.put(KEY, BODY, { timeoutMs: 60_000 });
-    await vi.waitUntil(() => proxy.requests.length === 16);
+    await vi.waitUntil(() => proxy.requests.length === 16, { timeout: 30_000 });
     const outcome = await pushgateway.put(KEY, BODY, { timeoutMs: 50 });
     expect(outcome).toEqual(refused(pushTo(proxy.url, "no answer within 50 ms")));
     expect(proxy.requests).toHaveLength(16);
@@ -417,7 +417,7 @@ describe("a socket that was used before", () => {
     const { pushgateway, proxy } = await openUsed();
     proxy.inject({ type: "delay-before", delayMs: 60_000 });
     const outcome = pushgateway.put(KEY, BODY);
-    await vi.waitUntil(() => proxy.requests.length === 2);
+    await vi.waitUntil(() => proxy.requests.length === 2, { timeout: 30_000 });
     await proxy.refuseConnections();
     expect(await outcome).toEqual(unanswered(expect.stringContaining("ECONNREFUSED")));
   });
@@ -471,9 +471,10 @@ describe("a process that was frozen past its deadline", () => {
 
   it("takes in what has arrived meanwhile", async () => {
     const pushgateway = open({ url: (await startServer()).url, timeoutMs: 200 });
-    await pushgateway.put(KEY, BODY); // So that the next one leaves in this very turn.
+    // So that the next one leaves in this very turn.
+    await pushgateway.put(KEY, BODY, { timeoutMs: 30_000 });
     const outcome = pushgateway.put(KEY, BODY);
-    await freeze(600);
+    await freeze(2_000);
     expect(await outcome).toEqual({ outcome: "acknowledged" });
   });
 

@@ -55,7 +55,7 @@ async function putCut(body: string, lines: number): Promise<void> {
   const before = await pushedAt();
   const head = `PUT ${groupPath(KEY)} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
   socket.end(head + part);
-  await vi.waitUntil(async () => (await pushedAt()) > before);
+  await vi.waitUntil(async () => (await pushedAt()) > before, { timeout: 30_000 });
 }
 
 async function pushedAt(): Promise<number> {
@@ -94,7 +94,7 @@ describe("a group whose body was cut on its way", () => {
             urls: [pushgateway.url],
             open: () => client,
             windows: DEFAULT_WINDOWS,
-            timeoutMs: 5_000,
+            timeoutMs: 30_000,
           }),
         );
       await client.put(KEY, payload(4));
