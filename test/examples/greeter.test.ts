@@ -139,6 +139,7 @@ describe("at work under AWS's runtime client", () => {
       TABLE_NAME: dynamodb.table,
       DYNAMODB_ENDPOINT: dynamodb.endpoint,
       PUSHGATEWAY_URL: pushgateway.url,
+      METRICS_PUSH_TIMEOUT_MS: "10000",
       AWS_ACCESS_KEY_ID: "local",
       AWS_SECRET_ACCESS_KEY: "local",
     };

@@ -21,6 +21,7 @@ beforeAll(async () => {
     DYNAMODB_ENDPOINT: database.endpoint,
     TABLE_NAME: database.table,
     PUSHGATEWAY_URL: pushgateway.url,
+    METRICS_PUSH_TIMEOUT_MS: "20000",
     LOG_LEVEL: "silent",
     // No broker: a dead letter can't be produced.
     KAFKA_BROKERS: "",

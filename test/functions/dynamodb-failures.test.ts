@@ -35,6 +35,7 @@ beforeAll(async () => {
     DYNAMODB_ENDPOINT: proxy.url,
     TABLE_NAME: database.table,
     PUSHGATEWAY_URL: pushgateway.url,
+    METRICS_PUSH_TIMEOUT_MS: "20000",
     LOG_LEVEL: "silent",
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",

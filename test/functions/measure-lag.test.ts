@@ -27,6 +27,7 @@ beforeAll(async () => {
     DYNAMODB_ENDPOINT: database.endpoint,
     TABLE_NAME: database.table,
     PUSHGATEWAY_URL: pushgateway.url,
+    METRICS_PUSH_TIMEOUT_MS: "20000",
     KAFKA_BROKERS: broker.addresses,
     KAFKA_TRADES_TOPIC: topic,
     KAFKA_CONSUMER_GROUP: GROUP,

@@ -37,7 +37,7 @@ const INVOKER = `
 
 async function run(handler: string, variables: Readonly<Record<string, string>>, event: object) {
   const args = ["--input-type=module", "--eval", handler + INVOKER];
-  const env = { PUSHGATEWAY_URL: proxy.url, ...variables };
+  const env = { PUSHGATEWAY_URL: proxy.url, METRICS_PUSH_TIMEOUT_MS: "20000", ...variables };
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [...args, JSON.stringify(event), String(INVOCATIONS)],

@@ -50,6 +50,7 @@ beforeAll(async () => {
     KAFKA_BROKERS: broker.addresses,
     KAFKA_TRADES_TOPIC: topic,
     PUSHGATEWAY_URL: pushgateway.url,
+    METRICS_PUSH_TIMEOUT_MS: "20000",
     LOG_LEVEL: "silent",
   });
   ({ handler } = await import("../../functions/publish-trades.ts"));

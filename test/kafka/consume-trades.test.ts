@@ -76,6 +76,7 @@ beforeAll(async () => {
     DYNAMODB_ENDPOINT: database.endpoint,
     TABLE_NAME: database.table,
     PUSHGATEWAY_URL: pushgateway.url,
+    METRICS_PUSH_TIMEOUT_MS: "20000",
     KAFKA_BROKERS: broker.addresses,
     KAFKA_TRADES_TOPIC: topic,
     KAFKA_DEAD_LETTER_TOPIC: deadLetterTopic,

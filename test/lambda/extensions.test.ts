@@ -123,7 +123,7 @@ describe("a registration", () => {
         if (id !== undefined) void nextEvent(id);
       `),
     );
-    await using lambda = createFunction({ ...bundle, timeoutMs: 20_000 });
+    await using lambda = createFunction({ ...bundle, timeoutMs: 6_000 });
     expect(JSON.parse((await lambda.invoke({})).payload)).toEqual([expected, LATE]);
   });
 

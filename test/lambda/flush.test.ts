@@ -46,7 +46,7 @@ async function startFunction(
 
 /** What the Pushgateway holds, read past the proxy. */
 async function readGroups(): Promise<Group[]> {
-  const client = openPushgateway({ url: pushgateway.url });
+  const client = openPushgateway({ url: pushgateway.url, timeoutMs: 30_000 });
   const { groups } = await client.readGroups("measured");
   const all: Group[] = [];
   for await (const group of groups) all.push(group);

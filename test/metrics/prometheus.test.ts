@@ -40,7 +40,7 @@ const accepted = new Set<string>();
 
 beforeAll(async () => {
   pushgateway = await startPushgateway();
-  client = openPushgateway({ url: pushgateway.url });
+  client = openPushgateway({ url: pushgateway.url, timeoutMs: 30_000 });
   folder = mkdtempSync(join(tmpdir(), "k2-prometheus-"));
   server = createServer((request, response) => {
     // The last scrape may meet a Pushgateway that is gone.

@@ -231,7 +231,7 @@ describe("a batch of records", () => {
           return store.recordTrades(trades, watch);
         },
       },
-      workMs: 1_000,
+      workMs: 5_000,
     });
     expect(commits).toBe(1);
     const stored = (await idsOf(symbol)).length;

@@ -72,7 +72,7 @@ it.each([
   const key = { job: "j", component: "a/b", environment: "" };
   const text = "a_total 1\n".repeat(lines * 2);
 
-  await target.put(key, text);
+  await target.put(key, text, { timeoutMs: 10_000 });
   const { method, url, headers, body } = target.toRequest("put", key, text);
   await fetch(url, { method, headers: headers as Record<string, string>, body: Buffer.from(body) });
 

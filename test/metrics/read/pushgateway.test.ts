@@ -28,9 +28,9 @@ const BODY = "# TYPE a_total counter\na_total 1\n";
 /** The embedded one says this of a body with a timestamp. */
 const WITH_TIMESTAMP = "a_total 1 1000\n";
 
-/** A client, closed after the test. */
+/** A client, closed after the test, with time for a busy machine. */
 function open(options: PushClientOptions) {
-  const pushgateway = openPushgateway(options);
+  const pushgateway = openPushgateway({ timeoutMs: 30_000, ...options });
   onTestFinished(() => pushgateway.close());
   return pushgateway;
 }
@@ -41,7 +41,7 @@ async function openBehindProxy(options: Partial<PushClientOptions> = {}) {
   onTestFinished(target.close);
   const proxy = await startFaultyProxy({ target: target.url });
   onTestFinished(proxy.close);
-  const pushgateway = open({ url: proxy.url, timeoutMs: 5_000, ...options });
+  const pushgateway = open({ url: proxy.url, ...options });
   return { pushgateway, proxy, target: open({ url: target.url }) };
 }
 

@@ -222,7 +222,7 @@ describe("reading a page", () => {
   async function examplePage(): Promise<{ page: Buffer; ends: number[] }> {
     const gateway = await startPushgateway({ port: 0 });
     onTestFinished(gateway.close);
-    const client = openPushgateway({ url: gateway.url });
+    const client = openPushgateway({ url: gateway.url, timeoutMs: 10_000 });
     onTestFinished(() => client.close());
     for (const [key, body] of many(3)) await client.put({ job: JOB, ...key }, body);
     const { accept } = protobufGroups;

@@ -181,7 +181,7 @@ describe.each(pushgatewayKinds)("the groups of $name", (kind) => {
   it("are answered while the page is broken", async () => {
     const own = await kind.start({ consistencyCheck: false });
     onTestFinished(() => own.close());
-    const ownClient = openPushgateway({ url: own.url });
+    const ownClient = openPushgateway({ url: own.url, timeoutMs: 10_000 });
     onTestFinished(() => ownClient.close());
     await ownClient.put({ job: JOB, a: "1" }, "# TYPE x counter\nx 1\n");
     await ownClient.put({ job: JOB, a: "2" }, "# TYPE x gauge\nx 2\n");
@@ -338,7 +338,7 @@ describe("reading groups", () => {
   it("lets go of an answer that is not read to its end", async () => {
     const target = await startPushgateway({ port: 0 });
     onTestFinished(target.close);
-    const client = openPushgateway({ url: target.url });
+    const client = openPushgateway({ url: target.url, timeoutMs: 10_000 });
     onTestFinished(() => client.close());
     for (const a of ["1", "2"]) await client.put({ job: JOB, a }, "x 1\n");
     for await (const group of (await client.readGroups(JOB)).groups) {

@@ -22,7 +22,7 @@ let pushgateway: TestPushgateway;
 let client: Pushgateway;
 beforeEach(async () => {
   if (old !== undefined) pushgateway = await old.start();
-  client = openPushgateway({ url: pushgateway.url });
+  client = openPushgateway({ url: pushgateway.url, timeoutMs: 30_000 });
 });
 afterEach(async () => {
   client.close();
