@@ -190,7 +190,7 @@ describe("a stack started for the first time", () => {
       const { asked, counted } = await sendUntilCounted(url, 1_000, 50);
       expect(counted).toEqual(asked);
     },
-    START_TIMEOUT_MS,
+    2 * START_TIMEOUT_MS,
   );
 
   it(
