@@ -87,7 +87,7 @@ let service: PackagedService;
 
 beforeAll(() => {
   service = packageService({ stage: "prod", params: { metricsScrapeToken: SECRET } });
-}, 120_000);
+}, 300_000);
 afterAll(() => service.remove());
 
 const ofType = (type: string): [string, Resource][] =>

@@ -61,7 +61,7 @@ let service: PackagedService;
 
 beforeAll(() => {
   service = packageService({ stage: "prod" });
-}, 120_000);
+}, 300_000);
 afterAll(() => service.remove());
 
 describe("permissions", () => {

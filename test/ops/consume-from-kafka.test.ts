@@ -152,7 +152,7 @@ describe.each<[from: string, params: Record<string, string>, source: string]>([
   let service: PackagedService;
   beforeAll(() => {
     service = packageService({ stage: "prod", params: { consumeFrom: from, ...params } });
-  }, 120_000);
+  }, 300_000);
   afterAll(() => service.remove());
 
   it("has one mapping to consume-trades, with partial answers, limits and a way out", () => {
