@@ -89,7 +89,7 @@ const ROWS = {
         unit: "short",
         description: "Execution environments that live, as far as their pushes tell.",
       },
-      'sum(metrics_page_environments{service=~"$service",state="live"})',
+      `sum(metrics_page_environments{${CHOSEN},state="live"})`,
     ),
     number(
       {
@@ -98,7 +98,7 @@ const ROWS = {
         badFrom: 1,
         description: "1 while a Pushgateway that lost data is made up for: counters stand still.",
       },
-      'max(metrics_page_floor_held{service=~"$service"})',
+      `max(metrics_page_floor_held{${CHOSEN}})`,
     ),
   ],
   API: [
@@ -274,7 +274,7 @@ const ROWS = {
         unit: "short",
         description: "Live, and closed but not yet retired.",
       },
-      ['sum by (state) (metrics_page_environments{service=~"$service"})', "{{state}}"],
+      [`sum by (state) (metrics_page_environments{${CHOSEN}})`, "{{state}}"],
     ),
     lines(
       {
@@ -319,7 +319,7 @@ const ROWS = {
         unit: "s",
         description: "Time to read every Pushgateway and the ledger and add them up.",
       },
-      ['max(metrics_page_duration_seconds{service=~"$service"})', "page"],
+      [`max(metrics_page_duration_seconds{${CHOSEN}})`, "page"],
     ),
     lines(
       {
@@ -327,7 +327,10 @@ const ROWS = {
         unit: "decbytes",
         description: "What it takes of the 6 MB that Lambda can answer.",
       },
-      ['max by (service) (metrics_page_bytes{service=~"$service"})', "{{service}}"],
+      [
+        `max by (service, environment) (metrics_page_bytes{${CHOSEN}})`,
+        "{{service}} {{environment}}",
+      ],
     ),
     lines(
       {
@@ -349,10 +352,10 @@ const ROWS = {
         description:
           "Ghosts: they count no more and go at the next retirement. Torn: cut on the way. Read twice: their Pushgateway is listed under two URLs.",
       },
-      ['sum(metrics_page_ghost_groups{service=~"$service"})', "ghosts"],
-      ['sum(metrics_page_torn_groups{service=~"$service"})', "torn"],
-      ['sum(metrics_page_duplicate_groups{service=~"$service"})', "read twice"],
-      ['sum(metrics_page_conflicting_families{service=~"$service"})', "families in conflict"],
+      [`sum(metrics_page_ghost_groups{${CHOSEN}})`, "ghosts"],
+      [`sum(metrics_page_torn_groups{${CHOSEN}})`, "torn"],
+      [`sum(metrics_page_duplicate_groups{${CHOSEN}})`, "read twice"],
+      [`sum(metrics_page_conflicting_families{${CHOSEN}})`, "families in conflict"],
     ),
     lines(
       {
@@ -369,7 +372,10 @@ const ROWS = {
         unit: "short",
         description: "Series it holds. It grows with label sets, never with environments.",
       },
-      ['max by (service) (metrics_page_ledger_series{service=~"$service"})', "series"],
+      [
+        `max by (service, environment) (metrics_page_ledger_series{${CHOSEN}})`,
+        "{{service}} {{environment}}",
+      ],
     ),
   ],
   DynamoDB: [

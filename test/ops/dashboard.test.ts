@@ -22,6 +22,20 @@ describe("the dashboard", () => {
     expect(panel.targets.length).toBeGreaterThan(0);
   });
 
+  it.each(panels)(
+    "$title asks of each metric for the chosen services and stages alone",
+    (panel) => {
+      for (const { expr } of panel.targets) {
+        const selectors = [...expr.matchAll(/\w+\{([^}]*)\}/g)].map(([, labels]) => labels);
+        expect(selectors.length).toBeGreaterThan(0);
+        for (const labels of selectors) {
+          expect(labels).toContain('service=~"$service"');
+          expect(labels).toContain('environment=~"$environment"');
+        }
+      }
+    },
+  );
+
   it("has no two panels of one name in a row, and none outside the width", () => {
     for (const { gridPos } of panels)
       expect((gridPos?.x ?? 0) + (gridPos?.w ?? 0)).toBeLessThanOrEqual(24);
