@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { ERRORS } from "../../lib/errors.ts";
 import { isPromtoolMissing, promtool, RULE_FILES, testRules } from "../support/promtool.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
@@ -125,9 +126,9 @@ const CASES: readonly [state: string, changes: State, fires: readonly string[]][
   ["the ledger holds 30,000 series", { ledger: "30000+0xN" }, ["LedgerLarge"]],
 ];
 
-function seriesOf(changes: State): { series: string; values: string }[] {
+function seriesOf(changes: State, stage = "prod"): { series: string; values: string }[] {
   return Object.entries(HEALTHY).map(([key, [name, labels, values]]) => ({
-    series: `${name}{service="k2-trades",environment="prod",component="list-trades",endpoint="/trades",method="GET"${labels === "" ? "" : `,${labels}`}}`,
+    series: `${name}{service="k2-trades",environment="${stage}",component="list-trades",endpoint="/trades",method="GET"${labels === "" ? "" : `,${labels}`}}`,
     values: (changes[key as keyof State] ?? values).replace("N", String(MINUTES)),
   }));
 }
@@ -162,6 +163,52 @@ describe.skipIf(isPromtoolMissing)("the rules, by promtool", { timeout: 120_000 
       ],
     };
     expect(testRules([test], "1m")).toContain("SUCCESS");
+  });
+
+  it.each([
+    ["stopped", "7+0xN"],
+    ["never ran", "_xN"],
+  ])("a stage whose retirement %s is told of beside another where it goes on", (_how, values) => {
+    const test = {
+      input_series: [...seriesOf({ retirements: values }, "prod"), ...seriesOf({}, "dev")],
+      alert_rule_test: [
+        {
+          alertname: "RetirementStalled",
+          eval_time: AT,
+          exp_alerts: [
+            {
+              exp_labels: { severity: "ticket", service: "k2-trades", environment: "prod" },
+              exp_annotations: {
+                summary: "Environments of k2-trades (prod) are not retired",
+                description:
+                  "No complete run in 20 minutes; groups pile up on the Pushgateway. Counts stay right.",
+                runbook: "docs/alerts.md#retirementstalled",
+              },
+            },
+          ],
+        },
+      ],
+    };
+    expect(testRules([test], "1m")).toContain("SUCCESS");
+  });
+
+  it("a partition alone is told of when its records have waited for 25 minutes", () => {
+    // The first to wait is there at minute 31.
+    const isTold = (minute: number, samples: readonly object[]) => ({
+      expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+      eval_time: `${minute}m`,
+      exp_samples: samples,
+    });
+    const told = { labels: '{alertname="PartitionStuck"}', value: 1 };
+    const test = {
+      input_series: seriesOf({ waiting: "0x30 5+9x100" }),
+      promql_expr_test: [isTold(54, []), isTold(57, [told])],
+    };
+    expect(testRules([test], "1m")).toContain("SUCCESS");
+    const { annotations } = ALERTS.find(({ alert }) => alert === "PartitionStuck") ?? {};
+    expect(annotations?.["summary"]).toMatch(/is stuck, or falls behind alone$/);
+    expect(annotations?.["description"]).toContain("in 25 minutes");
+    expect(sectionOf("PartitionStuck")).toContain("for 25 minutes");
   });
 
   it("notices when another alert fires than was expected", () => {
@@ -221,7 +268,22 @@ describe("every alert", () => {
     expect(rule.annotations?.["summary"]).toMatch(/\S/);
     expect(rule.annotations?.["description"]).toMatch(/\.$/);
     expect(rule.annotations?.["runbook"]).toBe(`docs/alerts.md#${rule.alert?.toLowerCase()}`);
-    const page = readFileSync(join(OPS, "../../docs/alerts.md"), "utf8");
-    expect(page).toContain(`\n## ${rule.alert}\n`);
+    expect(sectionOf(rule.alert ?? "")).toMatch(/\S/);
   });
 });
+
+it("the page on MetricsPageDown knows each answer there is in the page's place, and leads on", () => {
+  const section = sectionOf("MetricsPageDown");
+  const types = Object.entries(ERRORS).filter(([, { status }]) => status === 503);
+  expect(types.length).toBe(3);
+  for (const [code] of types)
+    expect(section).toContain(`\`${code.toLowerCase().replaceAll("_", "-")}\``);
+  expect(section).toContain("(#pagelarge)");
+  expect(section).toContain("(operations.md#page-too-large)");
+});
+
+/** What docs/alerts.md says of an alert; empty where it says nothing. */
+function sectionOf(alert: string): string {
+  const page = readFileSync(join(OPS, "../../docs/alerts.md"), "utf8");
+  return page.split(`\n## ${alert}\n`)[1]?.split("\n## ")[0] ?? "";
+}
