@@ -93,7 +93,7 @@ const LOCAL_ACCOUNT = {
  * The template names a parameter for each variable a deployment may set, and hands its functions
  * nothing else: so variables are given as the parameters they stand for.
  */
-async function paramsFor(
+export async function paramsFor(
   variables: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly string[]> {
   const { provider, functions } = parse(await readFile(join(PROJECT, "serverless.yml"), "utf8"), {
@@ -106,8 +106,13 @@ async function paramsFor(
   return Object.entries(environment).flatMap(([variable, source]) => {
     const param = /^\$\{param:(\w+)\}$/.exec(String(source))?.[1];
     const value = variables[variable];
-    return param === undefined || !value ? [] : [`--param=${param}=${value}`];
+    return param === undefined || !value ? [] : [`--param=${param}=${inOneLine(value)}`];
   });
+}
+
+/** A `--param` ends with its first line; certificates are read with `\n` for their lines' ends, too. */
+function inOneLine(value: string): string {
+  return value.replaceAll(/\r?\n/g, "\\n");
 }
 
 interface WithEnvironment {

@@ -4,14 +4,21 @@
 
 import * as v from "valibot";
 import { type BrokenRule, rules } from "./rules.ts";
-import { flag, list, matching } from "./values.ts";
-
-const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+import { flag, list, matching, oneOf } from "./values.ts";
 
 /** A topic's name, as Kafka allows it. */
 const topic = matching(
   /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
   "1 to 249 letters, digits, `.`, `_`, `-`, and not `.` or `..`",
+);
+
+/** Whole ones: what hands on a single line, as `--param` does, cuts them short and says nothing. */
+const certificates = v.pipe(
+  matching(
+    /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----(?![^]*-----BEGIN )/,
+    "whole certificates in PEM; in a single line, with `\\n` for each line's end",
+  ),
+  v.transform((text) => text.replaceAll("\\n", "\n")),
 );
 
 const variables = v.object({
@@ -26,12 +33,8 @@ const variables = v.object({
     "k2-trades-dev",
   ),
   KAFKA_TLS: flag,
-  KAFKA_TLS_CA: v.optional(
-    v.pipe(v.string(), v.includes("-----BEGIN CERTIFICATE-----", "certificates in PEM")),
-  ),
-  KAFKA_SASL_MECHANISM: v.optional(
-    v.picklist(MECHANISMS, MECHANISMS.join(", ").replace(/, (?=[^,]*$)/, " or ")),
-  ),
+  KAFKA_TLS_CA: v.optional(certificates),
+  KAFKA_SASL_MECHANISM: v.optional(oneOf("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")),
   KAFKA_SASL_USERNAME: v.optional(v.string()),
   KAFKA_SASL_PASSWORD: v.optional(v.string()),
 });

@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { refuseWindows, type Windows } from "../metrics/retire/ledger.ts";
 import { type BrokenRule, rules } from "./rules.ts";
-import { flag, httpUrl, list, matching, wholeNumber } from "./values.ts";
+import { flag, httpUrl, list, matching, oneOf, wholeNumber } from "./values.ts";
 
 const pushgateway = v.pipe(
   httpUrl,
@@ -26,7 +26,7 @@ const variables = v.object({
   METRICS_PUSH_TIMEOUT_MS: wholeNumber(10, 60_000, 1_000),
   METRICS_MAX_LABEL_SETS: wholeNumber(1, 100_000, 200),
   METRICS_STRICT: flag,
-  METRICS_STRATEGY: v.optional(v.picklist(["every", "adaptive"], "every or adaptive"), "every"),
+  METRICS_STRATEGY: v.optional(oneOf("every", "adaptive"), "every"),
   METRICS_FLUSH_INTERVAL_MS: wholeNumber(100, 600_000, 1_000),
   METRICS_RETIRE_AFTER_SECONDS: wholeNumber(10, 86_400, 1_800),
   METRICS_LEASE_SECONDS: wholeNumber(1, 86_400, 1_200),

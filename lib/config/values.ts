@@ -6,18 +6,23 @@
 import * as v from "valibot";
 
 /** A whole number in a range, written in decimal digits. */
-export const wholeNumber = (min: number, max: number, fallback: number) =>
-  v.optional(
-    v.pipe(
-      v.string(),
-      v.check(
-        (text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max,
-        `a whole number from ${min} to ${max}`,
-      ),
-      v.transform(Number),
+export const numberIn = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.check(
+      (text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `a whole number from ${min} to ${max}`,
     ),
-    String(fallback),
+    v.transform(Number),
   );
+
+/** As `numberIn`; unset: the fallback. */
+export const wholeNumber = (min: number, max: number, fallback: number) =>
+  v.optional(numberIn(min, max), String(fallback));
+
+/** One of these texts. */
+export const oneOf = <const Text extends string>(...texts: readonly Text[]) =>
+  v.picklist(texts, texts.join(", ").replace(/, (?=[^,]*$)/, " or "));
 
 /** `true` or `false`; unset: false. */
 export const flag = v.pipe(

@@ -4,26 +4,18 @@
  */
 
 import * as v from "valibot";
+import { matching, numberIn, oneOf } from "../../lib/config/values.ts";
 import { configFaults } from "./refuse-config.ts";
-import { plainSecrets } from "./refuse-plain-secrets.ts";
+import { plainSecrets, REFERENCE_EXPECTED } from "./refuse-plain-secrets.ts";
 
 /** A value as it comes from the command line (text) or from `serverless.yml`. */
 export type Parameters = Readonly<Record<string, unknown>>;
 
-const text = v.pipe(v.unknown(), v.transform(toText));
-const matching = (pattern: RegExp, expected: string) => v.pipe(text, v.regex(pattern, expected));
-const oneOf = (...values: readonly string[]) => v.pipe(text, v.picklist(values, inWords(values)));
 const listOf = (pattern: RegExp, expected: string) =>
   v.pipe(
-    text,
+    v.string(),
     v.check((list) => list === "" || list.split(",").every((id) => pattern.test(id)), expected),
   );
-const numberIn = (min: number, max: number) =>
-  v.pipe(
-    text,
-    v.check((digits) => isNumberIn(digits, min, max), `a whole number from ${min} to ${max}`),
-  );
-
 const isTrueOrFalse = oneOf("true", "false");
 const subnets = listOf(/^subnet-[0-9a-z]+$/, "subnet-…, separated by commas alone");
 const securityGroups = listOf(/^sg-[0-9a-zA-Z]+$/, "sg-…, separated by commas alone");
@@ -85,7 +77,7 @@ export function parameterFaults(parameters: Parameters, known: readonly string[]
   const unknown = Object.keys(parameters)
     .filter((name) => !known.includes(name))
     .map((name) => `${name}: there is no such parameter; params in serverless.yml has them all`);
-  const { issues = [] } = v.safeParse(OfTheStack, parameters);
+  const { issues = [] } = v.safeParse(OfTheStack, textsOf(parameters));
   const ofTheStack = issues.map((issue) => `${v.getDotPath(issue)}: expected ${issue.message}`);
   const together = rulesOf(parameters)
     .filter(([, isKept]) => !isKept)
@@ -118,6 +110,16 @@ function rulesOf(parameters: Parameters): Rule[] {
       "the secret that Lambda reads Kafka with, since kafkaSaslMechanism is set",
     ],
     [
+      "kafkaSaslMechanism",
+      mechanism !== "" || !isSet("kafkaSecretArn"),
+      "a mechanism, since kafkaSecretArn is set",
+    ],
+    [
+      "kafkaSecretArn",
+      isSet("kafkaSecretArn") || !isSet("kafkaSecretKeyArn"),
+      "the secret that it encrypts, since kafkaSecretKeyArn is set",
+    ],
+    [
       "kafkaSecretKeyArn",
       !msk || mechanism === "" || isSet("kafkaSecretKeyArn"),
       "the key of kafkaSecretArn, since MSK takes no secret without a key of one's own",
@@ -137,12 +139,6 @@ function rulesOf(parameters: Parameters): Rule[] {
       isSet("kafkaSecurityGroupIds") || !isSet("kafkaSubnetIds"),
       "groups, since kafkaSubnetIds is set",
     ],
-    // A parameter on the command line ends with its first line.
-    [
-      "kafkaTlsCa",
-      !/-BEGIN (?![^]*-END )/.test(of("kafkaTlsCa")),
-      "whole certificates, which `--param` does not take: a reference to a secret",
-    ],
   ];
 }
 
@@ -156,9 +152,8 @@ function variableFaults(parameters: Parameters): string[] {
   );
   const names = new Map(Object.keys(parameters).map((name) => [variableOf(name), name]));
   const plain = plainSecrets(variables);
-  const expected = "expected a reference such as {{resolve:secretsmanager:NAME:SecretString:KEY}}";
   return [
-    ...plain.map((variable) => `${variable}: ${expected}, not the secret itself`),
+    ...plain.map((variable) => `${variable}: ${REFERENCE_EXPECTED}`),
     ...configFaults(variables).filter((fault) => !plain.some((name) => fault.startsWith(name))),
   ].map((fault) => fault.replaceAll(/\b[A-Z][A-Z_]+\b/g, (word) => names.get(word) ?? word));
 }
@@ -169,15 +164,13 @@ export function variableOf(parameter: string): string {
   return parameter.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
+function textsOf(parameters: Parameters): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [name, toText(value)]),
+  );
+}
+
 /** `serverless.yml` has switches and numbers, the command line has texts only. */
 function toText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-function isNumberIn(digits: string, min: number, max: number): boolean {
-  return /^\d{1,15}$/.test(digits) && Number(digits) >= min && Number(digits) <= max;
-}
-
-function inWords(values: readonly string[]): string {
-  return values.join(", ").replace(/, (?=[^,]*$)/, " or ");
 }

@@ -20,7 +20,7 @@ interface Options {
 }
 
 /** Others, such as `remove`, take the parameters and have no use for them. */
-const COMMANDS: ReadonlySet<string> = new Set(["package", "deploy"]);
+const COMMANDS: ReadonlySet<string> = new Set(["package", "deploy", "deploy function"]);
 
 export default class RefuseParameters {
   /** None: they come after the framework's own judgement, which names no parameter. */
@@ -35,12 +35,15 @@ export default class RefuseParameters {
 function refuse({ configurationInput, classes }: Serverless, options: Options): void {
   const { params = {} } = configurationInput;
   const known = { ...params["default"], ...params[options.stage ?? "dev"] };
-  const given = Object.fromEntries((options.param ?? []).map((text) => splitOnce(text)));
+  const given = Object.fromEntries(
+    (options.param ?? []).flatMap((text) => asTheFrameworkReads(text)),
+  );
   const faults = parameterFaults({ ...known, ...given }, Object.keys(known));
   if (faults.length > 0) throw new classes.Error(faults.join("\n"), "INVALID_PARAMETERS");
 }
 
-function splitOnce(text: string): [name: string, value: string] {
-  const at = text.indexOf("=");
-  return [text.slice(0, at), text.slice(at + 1).trimEnd()];
+/** Of several lines it keeps the first. What it can't read it refuses itself. */
+function asTheFrameworkReads(text: string): [name: string, value: string][] {
+  const { groups } = /(?<name>[^=]+)=(?<value>.+)/.exec(text) ?? {};
+  return groups === undefined ? [] : [[groups["name"] ?? "", (groups["value"] ?? "").trimEnd()]];
 }

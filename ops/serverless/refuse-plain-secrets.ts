@@ -21,6 +21,9 @@ interface Serverless {
 const IS_SECRET = /(?:PASSWORD|SECRET|TOKEN)$/;
 const REFERENCE = /\{\{resolve:(?:secretsmanager|ssm):[^{}]+\}\}/g;
 
+export const REFERENCE_EXPECTED =
+  "expected a reference such as {{resolve:secretsmanager:NAME:SecretString:KEY}}, not the secret itself";
+
 export default class RefusePlainSecrets {
   readonly hooks: Readonly<Record<string, () => void>>;
 
@@ -44,8 +47,7 @@ function refuse({ service, classes }: Serverless): void {
   if (plain.length === 0) return;
   const names = [...new Set(plain)].sort().join(", ");
   throw new classes.Error(
-    `${names}: expected a reference such as {{resolve:secretsmanager:NAME:SecretString:KEY}}, ` +
-      "not the secret itself: the packaged template would hold it.",
+    `${names}: ${REFERENCE_EXPECTED}: the packaged template would hold it.`,
     "PLAIN_SECRET",
   );
 }

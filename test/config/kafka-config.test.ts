@@ -23,6 +23,11 @@ describe("the configuration of Kafka", () => {
     });
   });
 
+  it("takes certificates whose lines end with the characters \\n", () => {
+    const KAFKA_TLS_CA = CERTIFICATE.replaceAll("\n", "\\n");
+    expect(read({ KAFKA_TLS: "true", KAFKA_TLS_CA }).tls).toEqual({ ca: CERTIFICATE });
+  });
+
   it.each([
     ["KAFKA_BROKERS", "broker"],
     ["KAFKA_TRADES_TOPIC", "trades/eu"],
@@ -30,6 +35,8 @@ describe("the configuration of Kafka", () => {
     ["KAFKA_CONSUMER_GROUP", "g".repeat(201)],
     ["KAFKA_TLS", "on"],
     ["KAFKA_TLS_CA", "/etc/ca.pem"],
+    ["KAFKA_TLS_CA", "-----BEGIN CERTIFICATE-----"],
+    ["KAFKA_TLS_CA", `${CERTIFICATE}-----BEGIN CERTIFICATE-----`],
     ["KAFKA_SASL_MECHANISM", "GSSAPI"],
   ])("refuses %s=%s", (name, value) => {
     expect(refusalOf(() => read({ [name]: value })).detail).toMatch(

@@ -1,11 +1,13 @@
 /** Every `serverless deploy` of the pages is taken as it stands there. */
 
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { parameterFaults } from "../../ops/serverless/parameters.ts";
 import { packageService } from "../support/packaged-service.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 interface Deployment {
   readonly page: string;
@@ -32,6 +34,15 @@ describe("documented deployments", () => {
     expect(parameterFaults({ ...DEFAULTS, ...params }, Object.keys(DEFAULTS))).toEqual([]);
   });
 
+  it("get certificates in one line by the command that stands there", () => {
+    const [, command = ""] = /kafkaTlsCa=\$\((.*?)\)"/.exec(read("docs/operations.md")) ?? [];
+    const folder = tempFolder();
+    const certificates = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    writeFileSync(join(folder, "ca.pem"), certificates);
+    const line = execFileSync("sh", ["-c", command], { cwd: folder, encoding: "utf8" });
+    expect(line).toBe(certificates.replaceAll("\n", "\\n"));
+  });
+
   it("with the most parameters packages", () => {
     const [most] = DEPLOYMENTS.toSorted((a, b) => countOf(b.params) - countOf(a.params));
     const service = packageService(most);
@@ -49,7 +60,7 @@ function countOf(record: object): number {
 
 /** A command may go on in the next line after a backslash; some stand in a sentence. */
 function deploymentsOf(page: string): Deployment[] {
-  const text = readFileSync(join(import.meta.dirname, "../..", page), "utf8");
+  const text = read(page);
   const commands =
     text.replaceAll("\\\n", " ").match(/npx serverless deploy --stage [^`\n]*/g) ?? [];
   return commands.map((command) => {
