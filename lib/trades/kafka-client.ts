@@ -10,6 +10,7 @@ import { reasonOf } from "./kafka-failure.ts";
 import { type Tries, watchTries } from "./kafka-tries.ts";
 import type { Delivery, Settlement } from "./topic-producer.ts";
 import type { TopicRecord } from "./topic-record.ts";
+import { createWatchedProducer, type WatchedProducer } from "./watched-producer.ts";
 
 export interface KafkaClient {
   /** Sends all of it at once, when all that was sent before is settled; see `TopicProducer.send`. */
@@ -45,26 +46,24 @@ export async function loadKafka(): Promise<void> {
 
 /** Opens one; loading the library, connecting and all else is the first send's. */
 export function openKafkaClient(options: KafkaOptions): KafkaClient {
-  let opening: Promise<{ kafka: KafkaModule; producer: Producer }> | undefined;
-  let tries = watchTries();
+  let opening: Promise<{ kafka: KafkaModule; watched: WatchedProducer }> | undefined;
   let [isGood, isEnded, lastUsedMs, nextPartition] = [true, false, performance.now(), 0];
 
   const open = async () => {
     const kafka = await import("@platformatic/kafka");
-    const producer = createProducer(kafka, options, () => tries);
-    if (isEnded) end(producer);
-    return { kafka, producer };
+    const watched = createProducer(kafka, options);
+    if (isEnded) end(watched.producer);
+    return { kafka, watched };
   };
   const use = async (topic: string, records: readonly TopicRecord[], timeoutMs: number) => {
-    const { kafka, producer } = await (opening ??= open());
+    const { kafka, watched } = await (opening ??= open());
     const messages = records.map((record) =>
       toMessage(topic, record, (key) =>
         // As Java's client does it, so that a key is in one partition whoever produces it.
         key === undefined ? nextPartition++ : kafka.compatibilityPartitioner({ topic }, key),
       ),
     );
-    tries = watchTries();
-    return deliver({ producer, tries, topic, messages }, timeoutMs);
+    return deliver({ ...watched, topic, messages }, timeoutMs);
   };
 
   return {
@@ -75,11 +74,11 @@ export function openKafkaClient(options: KafkaOptions): KafkaClient {
       } catch (cause) {
         delivery = { acknowledged: 0, failure: { reason: "client", cause } };
       }
-      const { failure, unanswered } = delivery;
+      const { acknowledged: before, failure, unanswered } = delivery;
       isGood = failure === undefined;
       lastUsedMs = performance.now();
       void unanswered?.settled.then(({ acknowledged }) => {
-        isGood = acknowledged === unanswered.count;
+        isGood = before + acknowledged === records.length;
         lastUsedMs = performance.now();
       });
       return delivery;
@@ -89,37 +88,24 @@ export function openKafkaClient(options: KafkaOptions): KafkaClient {
     end: () => {
       isEnded = true;
       void opening?.then(
-        ({ producer }) => end(producer),
+        ({ watched }) => end(watched.producer),
         () => {},
       );
     },
   };
 }
 
-function createProducer(
-  { Producer }: KafkaModule,
-  options: KafkaOptions,
-  triesOf: () => Tries,
-): Producer {
-  const producer = new Producer({
+function createProducer(kafka: KafkaModule, options: KafkaOptions): WatchedProducer {
+  return createWatchedProducer(kafka, {
     ...connectionOf(options),
     idempotent: true,
     requestTimeout: REQUEST_TIMEOUT_MS,
     timeout: REPLICAS_TIMEOUT_MS,
     retries: MAX_TRIES,
-    retryDelay: (_client, operation, tries, _retries, failure) => {
-      triesOf().failed(operation, tries, failure);
-      return Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), MAX_WAIT_MS);
-    },
+    retryDelay: (_client, _operation, tries) =>
+      Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), MAX_WAIT_MS),
     metadataMaxAge: METADATA_MAX_AGE_MS,
   });
-  producer.on("client:performWithRetry", (operation: string) => triesOf().begun(operation));
-  producer.on(
-    "client:performWithRetry:failed",
-    (operation: string, _retries: number, failures: readonly unknown[]) =>
-      triesOf().failed(operation, failures.length, failures.at(-1)),
-  );
-  return producer;
 }
 
 function toMessage(
@@ -143,9 +129,7 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-interface Sending {
-  readonly producer: Producer;
-  readonly tries: Tries;
+interface Sending extends WatchedProducer {
   readonly topic: string;
   readonly messages: readonly Message[];
 }
@@ -155,12 +139,14 @@ interface Sending {
  * the same producer, until a broker says that it has it, now or before; what has not, never is.
  */
 async function deliver(sending: Sending, timeoutMs: number): Promise<Delivery> {
-  const { producer, tries, messages } = sending;
+  const { producer, messages } = sending;
+  const tries = watchTries();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(tooLate(timeoutMs)), timeoutMs);
-  let acknowledged = 0;
-  const sent = sendToPartitions(sending, (count) => {
-    acknowledged += count;
+  let [acknowledged, refused] = [0, 0];
+  const sent = sendToPartitions(sending, tries, {
+    onAcknowledged: (count) => void (acknowledged += count),
+    onRefused: (count) => void (refused += count),
   });
   try {
     await Promise.race([sent, late.promise, tries.hopeless]);
@@ -168,14 +154,11 @@ async function deliver(sending: Sending, timeoutMs: number): Promise<Delivery> {
   } catch (cause) {
     const before = acknowledged;
     if (tries.areInDoubt()) {
-      const settled = sent.then(
-        (): Settlement => ({ acknowledged: acknowledged - before, uncertain: 0 }),
-        (): Settlement => ({
-          acknowledged: acknowledged - before,
-          uncertain: messages.length - acknowledged,
-        }),
-      );
-      const unanswered = { count: messages.length - before, settled };
+      // Of several partitions, those that are no longer in doubt may leave others without hope.
+      tries.hopeless.catch(() => end(producer));
+      const open = () => messages.length - acknowledged - refused;
+      const settle = (): Settlement => ({ acknowledged: acknowledged - before, uncertain: open() });
+      const unanswered = { count: open(), settled: sent.then(settle, settle) };
       return { acknowledged: before, failure: { reason: reasonOf(cause), cause }, unanswered };
     }
     end(producer);
@@ -187,20 +170,33 @@ async function deliver(sending: Sending, timeoutMs: number): Promise<Delivery> {
   }
 }
 
+interface Outcomes {
+  /** A partition has so many records. */
+  onAcknowledged(count: number): void;
+  /** It certainly has not, and won't get them. */
+  onRefused(count: number): void;
+}
+
 /**
  * A request for each partition, tried for itself: of one with several, tried again after their leaders
  * have parted, the library sends all to the leader of the first.
  */
 async function sendToPartitions(
-  { producer, tries, topic, messages }: Sending,
-  onAcknowledged: (count: number) => void,
+  { producer, watched, topic, messages }: Sending,
+  tries: Tries,
+  { onAcknowledged, onRefused }: Outcomes,
 ): Promise<void> {
-  const metadata = await producer.metadata({ topics: [topic] });
+  const metadata = await watched(tries.request(), () => producer.metadata({ topics: [topic] }));
   const count = metadata.topics.get(topic)?.partitionsCount ?? 1;
   const partitions = Map.groupBy(messages, ({ partition = 0 }) => partition % count);
   const sends = [...partitions.values()].map(async (ofPartition) => {
-    await producer.send({ messages: ofPartition });
-    tries.acknowledged();
+    const request = tries.request();
+    try {
+      await watched(request, () => producer.send({ messages: ofPartition }));
+    } catch (error) {
+      if (!request.isInDoubt()) onRefused(ofPartition.length);
+      throw error;
+    }
     onAcknowledged(ofPartition.length);
   });
   const failures = (await Promise.allSettled(sends))

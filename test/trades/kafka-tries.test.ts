@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type Tries, watchTries } from "../../lib/trades/kafka-tries.ts";
+import { type RequestTries, type Tries, watchTries } from "../../lib/trades/kafka-tries.ts";
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
 const network = (cause: Error) =>
@@ -10,18 +10,28 @@ const refused = network(failure("ECONNREFUSED"));
 const reset = network(failure("ECONNRESET"));
 const denied = network(failure("PLT_KFK_AUTHENTICATION"));
 const tooFewReplicas = { apiId: "NOT_ENOUGH_REPLICAS" };
+const tooLarge = { apiId: "MESSAGE_TOO_LARGE" };
 const afterAppend = { apiId: "NOT_ENOUGH_REPLICAS_AFTER_APPEND" };
 
 type Step = readonly [operation: string, failure: unknown];
 
-/** One try after the other, of which each fails but the last, which is under way. */
+/** One try after the other, each of which fails. */
+function fail(request: RequestTries, steps: readonly Step[]): void {
+  for (const [i, [operation, cause]] of steps.entries()) {
+    request.begun(operation);
+    request.failed(operation, i + 1, cause);
+  }
+}
+
 function tryAll(steps: readonly Step[]): Tries {
   const tries = watchTries();
-  for (const [i, [operation, cause]] of steps.entries()) {
-    tries.begun(operation);
-    tries.failed(operation, i + 1, cause);
-  }
+  fail(tries.request(), steps);
   return tries;
+}
+
+function succeed(request: RequestTries, operation: string): void {
+  request.begun(operation);
+  request.succeeded(operation);
 }
 
 const times = (count: number, step: Step): Step[] => Array.from({ length: count }, () => step);
@@ -29,6 +39,9 @@ const times = (count: number, step: Step): Step[] => Array.from({ length: count 
 /** What `hopeless` rejects with; undefined while there is hope. */
 const givenUp = (tries: Tries) =>
   Promise.race([tries.hopeless.catch((cause: unknown) => cause), nextTurn()]);
+
+const isInDoubt = (tries: RequestTries | Tries) =>
+  "isInDoubt" in tries ? tries.isInDoubt() : tries.areInDoubt();
 
 describe("tries of a send", () => {
   it.each<[fact: string, steps: Step[], isInDoubt: boolean]>([
@@ -41,16 +54,57 @@ describe("tries of a send", () => {
       true,
     ],
     ["were appended by too few replicas", [["produce", afterAppend]], true],
+    [
+      "broke off with what is too large",
+      [
+        ["produce", reset],
+        ["produce", tooLarge],
+      ],
+      false,
+    ],
   ])("are in doubt where they may have arrived: that %s", (_fact, steps, isInDoubt) => {
     expect(tryAll(steps).areInDoubt()).toBe(isInDoubt);
   });
 
-  it("are in doubt while one is under way, and not when all were acknowledged", () => {
+  it("are in doubt while one is under way, and not when it was acknowledged", () => {
     const tries = watchTries();
-    tries.begun("produce");
+    const request = tries.request();
+    request.begun("produce");
     expect(tries.areInDoubt()).toBe(true);
-    tries.acknowledged();
+    request.succeeded("produce");
     expect(tries.areInDoubt()).toBe(false);
+  });
+
+  it("are not in doubt when one was acknowledged, however many broke off before", () => {
+    const tries = watchTries();
+    const request = tries.request();
+    fail(request, times(3, ["produce", reset]));
+    succeed(request, "metadata");
+    expect(tries.areInDoubt()).toBe(true);
+    succeed(request, "produce");
+    expect(tries.areInDoubt()).toBe(false);
+  });
+
+  it("are in doubt for each partition by itself", () => {
+    const tries = watchTries();
+    const [lost, refusing] = [tries.request(), tries.request()];
+    fail(lost, [["produce", reset]]);
+    fail(refusing, [["produce", tooLarge]]);
+    expect([lost, refusing, tries].map(isInDoubt)).toEqual([true, false, true]);
+    succeed(lost, "produce");
+    expect([lost, refusing, tries].map(isInDoubt)).toEqual([false, false, false]);
+  });
+
+  it("are given up for a partition without hope as soon as no other is in doubt", async () => {
+    const tries = watchTries();
+    const [lost, refusing] = [tries.request(), tries.request()];
+    fail(lost, [["produce", reset]]);
+    fail(refusing, times(99, ["produce", refused]));
+    expect(await givenUp(tries)).toBeUndefined();
+    succeed(lost, "produce");
+    refusing.begun("produce");
+    refusing.failed("produce", 100, refused);
+    expect(await givenUp(tries)).toBe(refused);
   });
 
   it.each<[fact: string, steps: Step[], cause: unknown]>([
