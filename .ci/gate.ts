@@ -25,8 +25,12 @@ function runAlone(file: string): Outcomes {
   const outcomes = `${path}.again`;
   rmSync(outcomes, { force: true });
   spawnSync(
-    "node_modules/.bin/vitest",
-    ["run", file, "--maxWorkers=1", "--reporter=default", "--reporter=./.ci/outcomes.ts"],
+    // As npm's scripts have it: with the Node.js of the development dependencies.
+    "npm",
+    [
+      ...["exec", "--", "vitest", "run", file],
+      ...["--maxWorkers=1", "--reporter=default", "--reporter=./.ci/outcomes.ts"],
+    ],
     { stdio: "inherit", env: { ...process.env, [OUTCOMES_VARIABLE]: outcomes } },
   );
   // Without any, the first run counts.
