@@ -5,10 +5,10 @@ import { createDefinitions } from "../lib/metrics/record/definitions.ts";
 import { createMetricsClient, type MetricsClient } from "../lib/metrics/record/metrics-client.ts";
 import { openTradeTopics, producingZeros } from "../lib/trade-topics.ts";
 import type { TopicRecord } from "../lib/trades/topic-record.ts";
-import { freePort, LOOPBACK } from "../local/ports.ts";
+import { startBehindProxy } from "./support/kafka/behind-proxy.ts";
 import type { OwnKafkaBroker } from "./support/kafka/broker.ts";
 import { startEmbedded } from "./support/kafka/kinds.ts";
-import { PRODUCE, startLossyProxy } from "./support/kafka/lossy-proxy.ts";
+import { PRODUCE } from "./support/kafka/lossy-proxy.ts";
 
 const TIMEOUT = { timeoutMs: 30_000 };
 
@@ -77,15 +77,11 @@ describe("sending to the configured topics", () => {
   });
 
   it("counts what nobody answered in time when it is known to be in the topic", async () => {
-    const port = await freePort();
-    const own = await startEmbedded({ advertisedPort: port });
-    onTestFinished(() => own.close());
-    const target = Number(own.addresses.split(":")[1]);
-    const proxy = await startLossyProxy({ port, target });
-    onTestFinished(() => proxy.close());
+    const { broker: own, proxy, address, close } = await startBehindProxy(startEmbedded);
+    onTestFinished(close);
     const topic = await own.createTopic({ partitions: 1 });
     const [metrics, later] = [openMetrics(), openMetrics()];
-    const toTopics = openTradeTopics(loadConfig({ KAFKA_BROKERS: `${LOOPBACK}:${port}` }));
+    const toTopics = openTradeTopics(loadConfig({ KAFKA_BROKERS: address }));
     await toTopics(openMetrics()).send(topic, [record("a")], TIMEOUT);
     const lost = proxy.loseNext(PRODUCE);
     const sent = toTopics(metrics).send(topic, [record("a"), record("a")], { timeoutMs: 5_000 });

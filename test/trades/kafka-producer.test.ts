@@ -4,13 +4,16 @@ import { freePort, LOOPBACK } from "../../local/ports.ts";
 import { openKafkaProducer } from "../../lib/trades/kafka-producer.ts";
 import type { TopicProducer } from "../../lib/trades/topic-producer.ts";
 import type { TopicRecord } from "../../lib/trades/topic-record.ts";
+import { startBehindProxy } from "../support/kafka/behind-proxy.ts";
 import { kafkaKinds } from "../support/kafka/kinds.ts";
-import { PRODUCE, startLossyProxy } from "../support/kafka/lossy-proxy.ts";
+import { PRODUCE } from "../support/kafka/lossy-proxy.ts";
 import { readTopic } from "../support/kafka/read-topic.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Enough for a request of a client that is connected, on a busy machine too; waited for in full. */
 const SHORT_MS = 5_000;
+/** Enough for a few requests that nobody answers besides. */
+const LONG_MS = 60_000;
 /** Known answers of `org.apache.kafka.common.utils.UtilsTest`. */
 const MURMUR2 = {
   "21": -973932308,
@@ -36,6 +39,11 @@ const record = (value: string | null, more: Partial<TopicRecord> = {}): TopicRec
 
 const recordsOf = (count: number, bytes = 10): TopicRecord[] =>
   Array.from({ length: count }, (_, i) => record(String(i).padStart(bytes, "0")));
+
+/** Records for several partitions of such a topic, and one that its partition refuses. */
+const ROOM_FOR_SMALL = { partitions: 3, configs: { "max.message.bytes": "2000" } };
+const SMALL = ["a", "b", "c", "d", "e"].map((key) => record("1", { key }));
+const LARGE = record("1".repeat(3_000), { key: "a" });
 
 /** A server that does so with each connection; answers its address. */
 async function startServer(onConnection: (socket: Socket) => void): Promise<string> {
@@ -81,16 +89,12 @@ describe("without a broker that answers", () => {
 describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   const broker = use();
 
-  /** A broker of its own, all of whose connections go through a proxy. */
-  async function startBehindProxy() {
-    const port = await freePort();
-    const proxied = await start({ advertisedPort: port });
-    onTestFinished(() => proxied.close());
-    const [, target = ""] = proxied.addresses.split(":");
-    const proxy = await startLossyProxy({ port, target: Number(target) });
-    onTestFinished(() => proxy.close());
+  /** With a producer that goes through the proxy. */
+  async function openBehindProxy() {
+    const { broker: proxied, proxy, address, close } = await startBehindProxy(start);
+    onTestFinished(close);
     const topic = await proxied.createTopic({ partitions: 2 });
-    return { proxied, proxy, topic, producer: open(`${LOOPBACK}:${port}`) };
+    return { proxied, proxy, topic, producer: open(address) };
   }
 
   const totalOf = async (topic: string) =>
@@ -175,21 +179,16 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   });
 
   it("counts the partitions that took theirs when another refused", async () => {
-    const topic = await broker().createTopic({
-      partitions: 3,
-      configs: { "max.message.bytes": "2000" },
-    });
-    const records = ["a", "b", "c", "d", "e"].map((key) => record("1", { key }));
-    const large = record("1".repeat(3_000), { key: "a" });
+    const topic = await broker().createTopic(ROOM_FOR_SMALL);
     const producer = open(broker().addresses);
     const send = (all: readonly TopicRecord[]) =>
       producer.send(topic, all, { timeoutMs: TIMEOUT_MS });
     // Every partition has its leader then: one without would refuse its records too.
-    expect(await send(records)).toEqual({ acknowledged: records.length });
-    const delivery = await send([...records, large]);
+    expect(await send(SMALL)).toEqual({ acknowledged: SMALL.length });
+    const delivery = await send([...SMALL, LARGE]);
     expect(delivery).toMatchObject({ failure: { reason: "too_large" } });
     expect(delivery.acknowledged).toBeGreaterThan(0);
-    expect(await totalOf(topic)).toBe(records.length + delivery.acknowledged);
+    expect(await totalOf(topic)).toBe(SMALL.length + delivery.acknowledged);
   });
 
   it("knows a topic that is not there", async () => {
@@ -202,8 +201,8 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   it.runIf(isOwn)(
     "finds out within the time that its connections are dead, whether told or not",
     async () => {
-      const { proxied, proxy, topic, producer } = await startBehindProxy();
-      const send = () => producer.send(topic, recordsOf(10), { timeoutMs: TIMEOUT_MS });
+      const { proxied, proxy, topic, producer } = await openBehindProxy();
+      const send = () => producer.send(topic, recordsOf(10), { timeoutMs: LONG_MS });
       expect(await send()).toEqual({ acknowledged: 10 });
       proxy.cut();
       expect(await send()).toEqual({ acknowledged: 10 });
@@ -218,7 +217,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   it.runIf(isOwn)(
     "appends once what it sends again because the acknowledgement was lost",
     async () => {
-      const { proxied, proxy, topic, producer } = await startBehindProxy();
+      const { proxied, proxy, topic, producer } = await openBehindProxy();
       const keys = ["a", "b", "c", "d", "e"];
       for (let round = 1; round <= 3; round += 1) {
         void proxy.loseNext(PRODUCE);
@@ -237,7 +236,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   it.runIf(isOwn)(
     "sends what nobody answered in its time until the broker says what became of it",
     async () => {
-      const { proxied, proxy, topic, producer } = await startBehindProxy();
+      const { proxied, proxy, topic, producer } = await openBehindProxy();
       const send = (timeoutMs: number) => producer.send(topic, recordsOf(10), { timeoutMs });
       expect(await send(TIMEOUT_MS)).toEqual({ acknowledged: 10 });
       // The broker has appended it, and dies before anyone hears of it.
@@ -262,9 +261,55 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   );
 
   it.runIf(isOwn)(
+    "is in no doubt about what a partition refused when another's acknowledgement was lost",
+    async () => {
+      const { proxied, proxy, producer } = await openBehindProxy();
+      const topic = await proxied.createTopic(ROOM_FOR_SMALL);
+      expect(await producer.send(topic, SMALL, { timeoutMs: LONG_MS })).toEqual({
+        acknowledged: SMALL.length,
+      });
+      void proxy.loseNext(PRODUCE);
+      const delivery = await producer.send(topic, [...SMALL, LARGE], { timeoutMs: LONG_MS });
+      expect(proxy.lost()).toBe(1);
+      expect(delivery).toMatchObject({ failure: { reason: "too_large" } });
+      expect(delivery.unanswered).toBeUndefined();
+      const ends = await proxied.endOffsets(topic);
+      const appended = ends.reduce((sum, offset) => sum + offset, 0);
+      expect(appended).toBe(SMALL.length + delivery.acknowledged);
+    },
+    300_000,
+  );
+
+  it.runIf(isOwn)(
+    "says of what nobody answered at first that a partition refused it",
+    async () => {
+      const { proxied, proxy, producer } = await openBehindProxy();
+      const topic = await proxied.createTopic(ROOM_FOR_SMALL);
+      expect(await producer.send(topic, SMALL, { timeoutMs: LONG_MS })).toEqual({
+        acknowledged: SMALL.length,
+      });
+      const lost = proxy.loseNext(PRODUCE);
+      const sent = producer.send(topic, [...SMALL, LARGE], { timeoutMs: SHORT_MS });
+      await lost;
+      await proxied.kill();
+      const { acknowledged, unanswered } = await sent;
+      await proxied.restart();
+      const settled = await unanswered?.settled;
+      expect(settled?.uncertain).toBe(0);
+      const ends = await proxied.endOffsets(topic);
+      const appended = ends.reduce((sum, offset) => sum + offset, 0);
+      expect(appended).toBe(SMALL.length + acknowledged + (settled?.acknowledged ?? 0));
+      expect(await producer.send(topic, SMALL, { timeoutMs: LONG_MS })).toEqual({
+        acknowledged: SMALL.length,
+      });
+    },
+    300_000,
+  );
+
+  it.runIf(isOwn)(
     "lets nothing overtake what is unanswered",
     async () => {
-      const { proxied, proxy, producer } = await startBehindProxy();
+      const { proxied, proxy, producer } = await openBehindProxy();
       const topic = await proxied.createTopic({ partitions: 1 });
       const send = (value: string, timeoutMs: number) =>
         producer.send(topic, [record(value)], { timeoutMs });
@@ -286,7 +331,7 @@ describe.each(kafkaKinds)("with $name", ({ use, start, isOwn }) => {
   it.runIf(isOwn)(
     "says of what it leaves unanswered when it is closed that it never was",
     async () => {
-      const { proxied, proxy, topic, producer } = await startBehindProxy();
+      const { proxied, proxy, topic, producer } = await openBehindProxy();
       expect(await producer.send(topic, [record("0")], { timeoutMs: TIMEOUT_MS })).toEqual({
         acknowledged: 1,
       });

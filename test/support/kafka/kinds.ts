@@ -81,7 +81,8 @@ async function openGiven(): Promise<OwnKafkaBroker> {
   return { ...(await openKafka()), kill: refuse, restart: refuse };
 }
 
-function startApache({ advertisedPort }: KindOptions = {}): Promise<OwnKafkaBroker> {
+/** Starts Apache Kafka. */
+export function startApache({ advertisedPort }: KindOptions = {}): Promise<OwnKafkaBroker> {
   if (advertisedPort === undefined) return startKafka();
   const address = `PLAINTEXT://${LOOPBACK}:${advertisedPort}`;
   return startKafka({ properties: { "advertised.listeners": address } });
