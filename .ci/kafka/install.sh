@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs Apache Kafka into .ci/cache/kafka, for the tests that start, kill and restart brokers
-# (test/support/kafka-broker.ts). Maven fetches it once; jars.sha256 says what each jar has to be.
+# (test/support/kafka/broker.ts). Maven fetches it once; jars.sha256 says what each jar has to be.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -67,11 +67,14 @@ export function whyNoKafka(isOwn = false): string | undefined {
 }
 
 /**
- * The broker that KAFKA_BROKERS names, else one of its own; the caller closes it, and with it the topics
- * that were made on one that was given.
+ * The broker that KAFKA_BROKERS names, as soon as it answers, else one of its own; the caller closes
+ * it, and with it the topics that were made on one that was given.
  */
-export async function openKafka(): Promise<KafkaBroker> {
-  return isKafkaGiven ? clientsOf(GIVEN) : startKafka();
+export async function openKafka(given = GIVEN): Promise<KafkaBroker> {
+  if (given === "") return startKafka();
+  const clients = clientsOf(given);
+  await clients.ready();
+  return clients;
 }
 
 /** Starts a broker with no data. */
