@@ -27,10 +27,9 @@ function runAlone(file: string): Outcomes {
   spawnSync(
     // As npm's scripts have it: with the Node.js of the development dependencies.
     "npm",
-    [
-      ...["exec", "--", "vitest", "run", file],
-      ...["--maxWorkers=1", "--reporter=default", "--reporter=./.ci/outcomes.ts"],
-    ],
+    `exec -- vitest run ${file} --maxWorkers=1 --reporter=default --reporter=./.ci/outcomes.ts`.split(
+      " ",
+    ),
     { stdio: "inherit", env: { ...process.env, [OUTCOMES_VARIABLE]: outcomes } },
   );
   // Without any, the first run counts.

@@ -172,9 +172,9 @@ async function deliver(sending: Sending, timeoutMs: number): Promise<Delivery> {
 
 interface Outcomes {
   /** A partition has so many records. */
-  onAcknowledged(count: number): void;
+  readonly onAcknowledged: (count: number) => void;
   /** It certainly has not, and won't get them. */
-  onRefused(count: number): void;
+  readonly onRefused: (count: number) => void;
 }
 
 /**

@@ -11,7 +11,7 @@ import type { RequestTries } from "./kafka-tries.ts";
 export interface WatchedProducer {
   readonly producer: Producer;
   /** Runs what asks something of the producer, and tells the request of each try that comes of it. */
-  watched<T>(request: RequestTries, act: () => T): T;
+  readonly watched: <T>(request: RequestTries, act: () => T) => T;
 }
 
 /**
