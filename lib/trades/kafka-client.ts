@@ -136,7 +136,8 @@ interface Sending extends WatchedProducer {
 
 /**
  * Sends, and waits for so long. What may have arrived by then is sent on, always as the same batch of
- * the same producer, until a broker says that it has it, now or before; what has not, never is.
+ * the same producer, until a broker says that it has it, now or before; what has not, never is, but
+ * while another partition's is in doubt.
  */
 async function deliver(sending: Sending, timeoutMs: number): Promise<Delivery> {
   const { producer, messages } = sending;
@@ -197,6 +198,7 @@ async function sendToPartitions(
       if (!request.isInDoubt()) onRefused(ofPartition.length);
       throw error;
     }
+    request.acknowledged();
     onAcknowledged(ofPartition.length);
   });
   const failures = (await Promise.allSettled(sends))

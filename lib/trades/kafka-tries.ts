@@ -23,8 +23,8 @@ export interface RequestTries {
   begun(operation: string): void;
   /** It failed. @param tries of this operation in a row, from 1. */
   failed(operation: string, tries: number, failure: unknown): void;
-  /** It succeeded; of records that means, the partition has them, whichever try it was that arrived. */
-  succeeded(operation: string): void;
+  /** The partition has the records, whichever try it was that arrived. */
+  acknowledged(): void;
   /** True when a try to produce may have arrived, or may yet, without an acknowledgement. */
   isInDoubt(): boolean;
 }
@@ -70,8 +70,8 @@ function watchRequest(onFailure: (tries: number, failure: unknown) => void): Req
       if (operation === PRODUCE && reason === "too_large") mayHaveArrived = 0;
       onFailure(tries, failure);
     },
-    succeeded: (operation) => {
-      if (operation === PRODUCE) mayHaveArrived = 0;
+    acknowledged: () => {
+      mayHaveArrived = 0;
     },
     isInDoubt: () => mayHaveArrived > 0,
   };

@@ -40,7 +40,6 @@ export function createWatchedProducer(
         request.begun(name);
         const told: typeof done = (failure, result) => {
           if (failure) request.failed(name, tries + 1, failure);
-          else request.succeeded(name);
           done(failure, result);
         };
         requests.run(request, () => operation(told, tries));

@@ -29,9 +29,9 @@ function tryAll(steps: readonly Step[]): Tries {
   return tries;
 }
 
-function succeed(request: RequestTries, operation: string): void {
-  request.begun(operation);
-  request.succeeded(operation);
+function succeed(request: RequestTries): void {
+  request.begun("produce");
+  request.acknowledged();
 }
 
 const times = (count: number, step: Step): Step[] => Array.from({ length: count }, () => step);
@@ -71,7 +71,7 @@ describe("tries of a send", () => {
     const request = tries.request();
     request.begun("produce");
     expect(tries.areInDoubt()).toBe(true);
-    request.succeeded("produce");
+    request.acknowledged();
     expect(tries.areInDoubt()).toBe(false);
   });
 
@@ -79,9 +79,8 @@ describe("tries of a send", () => {
     const tries = watchTries();
     const request = tries.request();
     fail(request, times(3, ["produce", reset]));
-    succeed(request, "metadata");
     expect(tries.areInDoubt()).toBe(true);
-    succeed(request, "produce");
+    succeed(request);
     expect(tries.areInDoubt()).toBe(false);
   });
 
@@ -91,7 +90,7 @@ describe("tries of a send", () => {
     fail(lost, [["produce", reset]]);
     fail(refusing, [["produce", tooLarge]]);
     expect([lost, refusing, tries].map(isInDoubt)).toEqual([true, false, true]);
-    succeed(lost, "produce");
+    succeed(lost);
     expect([lost, refusing, tries].map(isInDoubt)).toEqual([false, false, false]);
   });
 
@@ -101,7 +100,7 @@ describe("tries of a send", () => {
     fail(lost, [["produce", reset]]);
     fail(refusing, times(99, ["produce", refused]));
     expect(await givenUp(tries)).toBeUndefined();
-    succeed(lost, "produce");
+    succeed(lost);
     refusing.begun("produce");
     refusing.failed("produce", 100, refused);
     expect(await givenUp(tries)).toBe(refused);
