@@ -1,13 +1,16 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startPushgateway } from "../../local/pushgateway/server.ts";
 import { apiEvent } from "../support/api-event.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const INVOCATIONS = 3;
+/** Of a process, which a busy machine may take long to start; a test waits for it longer. */
+const PROCESS_TIMEOUT_MS = 60_000;
+vi.setConfig({ testTimeout: 2 * PROCESS_TIMEOUT_MS });
 
 let proxy: FaultyProxy;
 let close: () => Promise<void>;
@@ -41,7 +44,7 @@ async function run(handler: string, variables: Readonly<Record<string, string>>,
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [...args, JSON.stringify(event), String(INVOCATIONS)],
-    { env, timeout: 60_000, cwd: ROOT },
+    { env, timeout: PROCESS_TIMEOUT_MS, cwd: ROOT },
   );
   const lines = stdout.split("\n");
   const answers = JSON.parse(lines.pop() ?? "") as { statusCode: number; body: string }[];
@@ -152,7 +155,7 @@ describe("variables of this service that another team's function has for somethi
     const ready = promisify(execFile)(
       process.execPath,
       ["--input-type=module", "--eval", `${code} process.stdout.write("ready");`],
-      { env: foreign, timeout: 60_000, cwd: ROOT },
+      { env: foreign, timeout: PROCESS_TIMEOUT_MS, cwd: ROOT },
     );
     expect((await ready).stdout).toBe("ready");
   });

@@ -14,22 +14,22 @@ import type { TopicRecord } from "../../lib/trades/topic-record.ts";
 import type { Trade } from "../../lib/trades/trade.ts";
 import type { HttpHandler } from "../../lib/http-function.ts";
 import { currencyOfSymbol, parseBinanceLine, symbolOfFileName } from "../../local/binance.ts";
-import { freePort, LOOPBACK } from "../../local/ports.ts";
 import { apiEvent, lambdaContext, type RequestSketch } from "../support/api-event.ts";
 import { startTestDynamoDB, type TestDynamoDB } from "../support/dynamodb.ts";
 import { sampleLines } from "../support/exposition.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
+import { type ProxiedBroker, startBehindProxy } from "../support/kafka/behind-proxy.ts";
 import {
+  isKafkaGiven,
   type KafkaBroker,
   needsKafka,
   openKafka,
-  type OwnKafkaBroker,
-  startKafka,
   whyNoKafka,
 } from "../support/kafka/broker.ts";
 import { startConsumer, type TestConsumer } from "../support/kafka/consumer.ts";
 import { recordOf, textRecord } from "../support/kafka/event.ts";
-import { type LossyProxy, PRODUCE, startLossyProxy } from "../support/kafka/lossy-proxy.ts";
+import { startApache } from "../support/kafka/kinds.ts";
+import { PRODUCE } from "../support/kafka/lossy-proxy.ts";
 import { readTopic } from "../support/kafka/read-topic.ts";
 import { startPushgateway, type TestPushgateway } from "../support/pushgateway.ts";
 import { tradeOf, tradeRun } from "../support/trades.ts";
@@ -38,17 +38,15 @@ const GROUP = "consume-trades-test";
 const POST_TRADES = 100;
 const SETTLE_TIMEOUT_MS = 120_000;
 const MAX_POSTS = 100;
-
-/** A broker that was given is not killed. */
-const isGiven = (process.env["KAFKA_BROKERS"] ?? "") !== "";
+/** For counts that are pushed after the answer. */
+const WAIT = { timeout: 60_000, interval: 500 };
 
 needsKafka();
 
 let broker: KafkaBroker;
-let ownBroker: OwnKafkaBroker | undefined;
+let own: ProxiedBroker | undefined;
 let database: TestDynamoDB;
 let proxy: FaultyProxy;
-let kafkaProxy: LossyProxy | undefined;
 let pushgateway: TestPushgateway;
 let topic: string;
 let deadLetterTopic: string;
@@ -59,8 +57,8 @@ const handlers: Record<string, HttpHandler> = {};
 
 beforeAll(async () => {
   if (whyNoKafka() !== undefined) return;
-  if (!isGiven) ownBroker = await startBehindProxy();
-  broker = ownBroker ?? (await openKafka());
+  if (!isKafkaGiven) own = await startBehindProxy(startApache);
+  broker = own?.broker ?? (await openKafka());
   database = await startTestDynamoDB();
   proxy = await startFaultyProxy({
     target: database.endpoint,
@@ -102,28 +100,23 @@ afterAll(async () => {
   await pushgateway?.close();
   await database?.close();
   await broker?.close();
-  await kafkaProxy?.close();
+  await own?.proxy.close();
 }, 60_000);
-
-/** A broker of its own, to which clients go through a proxy. */
-async function startBehindProxy(): Promise<OwnKafkaBroker> {
-  const port = await freePort();
-  const address = `PLAINTEXT://${LOOPBACK}:${port}`;
-  const own = await startKafka({ properties: { "advertised.listeners": address } });
-  const [, target] = own.addresses.split(":");
-  kafkaProxy = await startLossyProxy({ port, target: Number(target) });
-  return own;
-}
 
 async function call(name: string, sketch: RequestSketch) {
   const answer = await handlers[name]?.(apiEvent(sketch), lambdaContext());
   return { status: answer?.statusCode, body: answer?.body ?? "" };
 }
 
+/** How many trades were posted, by the status they were answered. */
+const posted = new Map<number, number>();
+
 async function postOnce(trades: readonly Trade[]): Promise<number> {
   const headers = { "content-type": "application/json" };
   const sketch = { method: "POST", route: "/trades", headers, body: JSON.stringify(trades) };
-  return (await call("publish-trades", sketch)).status ?? 0;
+  const { status = 0 } = await call("publish-trades", sketch);
+  posted.set(status, (posted.get(status) ?? 0) + trades.length);
+  return status;
 }
 
 /** As a client does: the same request again for as long as the answer is 503. */
@@ -139,12 +132,12 @@ async function post(trades: readonly Trade[]): Promise<void> {
 
 /** Posts, and kills the broker when it has appended these trades and answered nobody. */
 async function postToDyingBroker(trades: readonly Trade[]): Promise<void> {
-  const lost = kafkaProxy?.loseNext(PRODUCE);
-  const posted = postOnce(trades);
+  const lost = own?.proxy.loseNext(PRODUCE);
+  const answer = postOnce(trades);
   await lost;
-  await ownBroker?.kill();
-  expect(await posted).toBe(503);
-  await ownBroker?.restart();
+  await own?.broker.kill();
+  expect(await answer).toBe(503);
+  await own?.broker.restart();
 }
 
 /** Waits until the group has committed all there is. */
@@ -244,7 +237,8 @@ async function total(family: string, ...labels: string[]): Promise<number> {
 const orNone = (offset: number) => Math.max(0, offset);
 const sumOf = (offsets: readonly number[]) => offsets.reduce((sum, offset) => sum + offset, 0);
 
-describe.skipIf(isGiven)("trades posted while broker and consumer are killed", () => {
+// A broker that was given is not killed.
+describe.skipIf(isKafkaGiven)("trades posted while broker and consumer are killed", () => {
   it("are each served once, with exact summaries, and counted as the broker counts them", async () => {
     const all = tradesToPost();
     const pieces = Array.from({ length: Math.ceil(all.length / POST_TRADES) }, (_, i) =>
@@ -277,25 +271,27 @@ describe.skipIf(isGiven)("trades posted while broker and consumer are killed", (
       }
     }
     const end = sumOf(await broker.endOffsets(topic));
-    const told = {
+    const counts = async () => ({
       produced: await total("kafka_messages_produced_total", `topic="${topic}"`),
       consumed: await total("kafka_messages_consumed_total", `topic="${topic}"`),
       committed: sumOf((await broker.committedOffsets(GROUP, topic)).map(orNone)),
-      unanswered: await total("kafka_messages_unanswered_total", `topic="${topic}"`),
-      settled: await total("kafka_messages_settled_total", `topic="${topic}"`),
-    };
-    // Both times the caller was told 503, and sent again what was in the topic already.
-    const unanswered = 2 * POST_TRADES;
-    expect(end).toBe(1 + all.length + unanswered);
-    expect(told).toEqual({
-      produced: end,
-      consumed: end,
-      committed: end,
-      unanswered,
-      settled: unanswered,
+      doubtful:
+        (await total("kafka_messages_unanswered_total", `topic="${topic}"`)) -
+        (await total("kafka_messages_settled_total", `topic="${topic}"`)),
     });
+    await expect
+      .poll(counts, WAIT)
+      .toEqual({ produced: end, consumed: end, committed: end, doubtful: 0 });
+    // Each was taken once, and the first twice; what else is there was answered 503, as the dying
+    // broker's were both times, and whatever a busy machine did not answer in time.
+    expect(posted.get(202)).toBe(1 + all.length);
+    const alsoAppended = end - (posted.get(202) ?? 0);
+    expect(alsoAppended).toBeGreaterThanOrEqual(2 * POST_TRADES);
+    expect(alsoAppended).toBeLessThanOrEqual(posted.get(503) ?? 0);
+    const unanswered = await total("kafka_messages_unanswered_total", `topic="${topic}"`);
+    expect(unanswered).toBeGreaterThanOrEqual(2 * POST_TRADES);
     if (process.env["TRADES_FILE"] !== undefined)
-      process.stdout.write(`${JSON.stringify({ trades: all.length, end, ...told })}\n`);
+      process.stdout.write(`${JSON.stringify({ trades: all.length, end, unanswered })}\n`);
   }, 600_000);
 });
 
@@ -358,11 +354,10 @@ describe("a topic with 5 % poison", () => {
       ({ headers }) => `${headers["origin-partition"]}:${headers["origin-offset"]}`,
     );
     expect(new Set(places).size).toBe(50);
+    const consumed = () => total("kafka_messages_consumed_total", `topic="${topic}"`);
+    await expect.poll(consumed, WAIT).toBe(sumOf(await broker.endOffsets(topic)));
     expect(await total("kafka_dead_letters_total", `topic="${topic}"`)).toBe(50);
     expect(await total("kafka_messages_produced_total", `topic="${deadLetterTopic}"`)).toBe(50);
-    expect(await total("kafka_messages_consumed_total", `topic="${topic}"`)).toBe(
-      sumOf(await broker.endOffsets(topic)),
-    );
   }, 300_000);
 });
 
