@@ -36,7 +36,7 @@ const FOREVER = "console.log(process.pid); setInterval(() => {}, 1000);";
 describe("a child process", () => {
   it("is asked to end, and may tidy up first", async () => {
     const child = start(
-      `${FOREVER} process.on("SIGTERM", () => { console.log("tidied up"); process.exit(3); })`,
+      `process.on("SIGTERM", () => { console.log("tidied up"); process.exit(3); }); ${FOREVER}`,
     );
     const pid = await pidOf(child);
     await child.end();
