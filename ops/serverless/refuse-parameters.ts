@@ -1,6 +1,7 @@
 /**
  * A plugin of the Serverless Framework: refuses parameters that are wrong, or that there are none of,
- * before anything is packaged, with every fault at once.
+ * before anything is packaged, with every fault at once; and the one command that would deploy a
+ * function with references to its secrets in their place.
  */
 
 import { type Parameters, parameterFaults } from "./parameters.ts";
@@ -20,15 +21,25 @@ interface Options {
 }
 
 /** Others, such as `remove`, take the parameters and have no use for them. */
-const COMMANDS: ReadonlySet<string> = new Set(["package", "deploy", "deploy function"]);
+const COMMANDS: ReadonlySet<string> = new Set(["package", "deploy"]);
 
 export default class RefuseParameters {
   /** None: they come after the framework's own judgement, which names no parameter. */
   readonly hooks = {};
 
   constructor(serverless: Serverless, options: Options) {
-    if (COMMANDS.has(serverless.processedInput.commands.join(" "))) refuse(serverless, options);
+    const command = serverless.processedInput.commands.join(" ");
+    if (command === "deploy function") refuseFunctionAlone(serverless);
+    if (COMMANDS.has(command)) refuse(serverless, options);
   }
+}
+
+/** It asks Lambda itself, and it is CloudFormation that resolves `{{resolve:…}}`. */
+function refuseFunctionAlone({ classes }: Serverless): never {
+  throw new classes.Error(
+    "deploy function: expected `serverless deploy`, which resolves references to secrets",
+    "DEPLOY_FUNCTION_REFUSED",
+  );
 }
 
 /** The command line comes before the stage, and the stage before the defaults. */

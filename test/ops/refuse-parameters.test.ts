@@ -23,7 +23,7 @@ function run(command: string, ...param: readonly string[]): RefuseParameters {
 }
 
 describe("parameters that are wrong", () => {
-  it.each(["package", "deploy", "deploy function"])("are refused by serverless %s", (command) => {
+  it.each(["package", "deploy"])("are refused by serverless %s", (command) => {
     expect(() => run(command, "vpc=tru")).toThrow("vpc: expected true or false");
     expect(() => run(command, "logLevel=debug")).not.toThrow();
   });
@@ -31,6 +31,10 @@ describe("parameters that are wrong", () => {
   it.each(["remove", "info"])("are nothing to serverless %s", (command) => {
     expect(() => run(command, "vpc=tru")).not.toThrow();
   });
+});
+
+it("serverless deploy function is refused: it would deploy a reference in place of its secret", () => {
+  expect(() => run("deploy function")).toThrow("deploy function: expected `serverless deploy`");
 });
 
 describe("certificates", () => {
