@@ -34,6 +34,19 @@ beforeAll(() => {
   return () => vi.useRealTimers();
 });
 
+const ALL_BUT_LOSS: Kind = {
+  hasRejections: true,
+  hasClockSteps: true,
+  hasOwnClockSteps: true,
+  hasAlias: true,
+  hasDeployments: true,
+  hasBounds: true,
+  isShared: true,
+  isAdaptive: true,
+  pushgateways: 2,
+  scrapers: 2,
+};
+
 /** Whatever is interleaved, lost or late, in a kind of run. */
 function property(kind: Kind) {
   return fc.asyncProperty(fc.scheduler(), commandsOf(kind), (scheduler, commands) =>
@@ -59,21 +72,7 @@ describe("the protocol, whatever is interleaved, lost or late", () => {
       { isShared: true, pushgateways: 2 },
     ],
     ["environments that flush now and then", { isAdaptive: true }],
-    [
-      "all of these at once",
-      {
-        hasRejections: true,
-        hasClockSteps: true,
-        hasOwnClockSteps: true,
-        hasAlias: true,
-        hasDeployments: true,
-        hasBounds: true,
-        isShared: true,
-        isAdaptive: true,
-        pushgateways: 2,
-        scrapers: 2,
-      },
-    ],
+    ["all of these at once", ALL_BUT_LOSS],
   ])(
     "counts every increment once, never falls and leaves no group (promises 1 to 4): %s",
     async (_, kind) => {
@@ -85,23 +84,7 @@ describe("the protocol, whatever is interleaved, lost or late", () => {
   it.each<[string, Kind]>([
     ["bodies are cut on their way", { hasCuts: true }],
     ["a Pushgateway starts again, empty or from an old file", { hasLoss: true }],
-    [
-      "everything at once",
-      {
-        hasLoss: true,
-        hasCuts: true,
-        hasRejections: true,
-        hasClockSteps: true,
-        hasOwnClockSteps: true,
-        hasAlias: true,
-        hasDeployments: true,
-        hasBounds: true,
-        isShared: true,
-        isAdaptive: true,
-        pushgateways: 2,
-        scrapers: 2,
-      },
-    ],
+    ["everything at once", { ...ALL_BUT_LOSS, hasLoss: true, hasCuts: true }],
   ])(
     "never falls and never counts twice (promises 2, 3): %s",
     async (_, kind) => {
